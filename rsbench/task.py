@@ -1,0 +1,191 @@
+"""What a task is: a dataset, its split, the protocols with every hyper-parameter, and the metrics.
+
+Like ``rsbench.method``, this module is light: readers are named and opened only when a run needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from rsbench.errors import UserError, near_miss
+from rsbench.method import check_name
+
+Kind = Literal["classification", "segmentation", "detection", "instance-segmentation"]
+Setting = bool | int | float | str | tuple[float, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """A way to evaluate, with every hyper-parameter that can change the number.
+
+    Args:
+        name: as on the command line.
+        solver: which evaluation of the task's kind runs it (``sgd``, ``swept``, ``knn``, ``finetune``).
+        settings: hyper-parameters by name; ``--set key=value`` can replace each, and no other.
+        description: one sentence.
+    """
+
+    name: str
+    solver: str
+    settings: Mapping[str, Setting]
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "Protocol")
+        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+    def with_settings(self, changes: Mapping[str, str]) -> Protocol:
+        """Returns this protocol with some settings replaced, each parsed to the type it had.
+
+        >>> sgd = Protocol(name="paper", solver="sgd", settings={"epochs": 100, "lr": 1e-4})
+        >>> sgd.with_settings({"epochs": "5"}).settings["epochs"]
+        5
+        >>> sgd.with_settings({"epoch": "5"})
+        Traceback (most recent call last):
+        rsbench.errors.UserError: Protocol 'paper' has no setting 'epoch'.
+          Did you mean 'epochs'?
+
+        Raises:
+            UserError: an unknown name, or a value that is not of the setting's type.
+        """
+        settings = dict(self.settings)
+        for key, text in changes.items():
+            if key not in settings:
+                raise UserError(f"Protocol {self.name!r} has no setting {key!r}.", near_miss(key, settings))
+            settings[key] = parse_setting(key, text, settings[key])
+        return replace(self, settings=settings)
+
+
+def parse_setting(key: str, text: str, like: Any) -> Any:
+    """Reads ``text`` as a value of the type of ``like``.
+
+    >>> parse_setting("lrs", "0.1,0.2", (1.0,))
+    (0.1, 0.2)
+    >>> parse_setting("fold", "yes", False)
+    True
+
+    Raises:
+        UserError: it cannot be read so.
+    """
+    try:
+        if isinstance(like, bool):
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+                text.lower()
+            ]
+        if isinstance(like, int):
+            return int(text)
+        if isinstance(like, float):
+            return float(text)
+        if isinstance(like, tuple):
+            return tuple(float(part) for part in text.split(",") if part.strip())
+        if like is None or isinstance(like, str):
+            return None if text.lower() == "none" else text
+    except (ValueError, KeyError):
+        pass
+    wanted = {"bool": "true or false", "int": "a whole number", "float": "a number"}
+    kind = wanted.get(type(like).__name__, "numbers with commas between")
+    raise UserError(f"Setting {key}={text!r} cannot be read.", f"It takes {kind}, such as {key}={like}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """A named partition of a dataset, shipped as a file so that nobody draws it again.
+
+    Args:
+        name: of the partition, such as ``seco`` or ``60-20-20``.
+        file: file name inside ``package``; the format is that of ``rsbench.datasets.splits``.
+        sha256: of the file.
+        counts: images per part.
+        package: dotted name of the package that holds the file.
+        origin: where the partition comes from, in a sentence.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    counts: Mapping[str, int]
+    package: str = "rsbench.tasks.splits"
+    origin: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", MappingProxyType(dict(self.counts)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Something to be good at: data, split, protocols, metrics.
+
+    Args:
+        name: lower case, as on the command line.
+        title: as a table prints it.
+        kind: of evaluation.
+        open: ``open(root, split)`` returns the reader of the dataset under the folder ``root`` with the parts of
+            the ``rsbench.datasets.splits.SplitList`` (for classification a ``ClassificationDataset``); it
+            imports what it needs when it is called.
+        demo: ``demo(root, seed)`` writes demo scenes in the true layout under ``root`` (or finds them there) and
+            returns their SplitList.
+        download: ``download(root)`` fetches the public files; None where there is none to fetch.
+        splits: partitions by name; the first is the default.
+        protocols: by name; the first is the default.
+        train: part that is trained on.
+        report: parts on which metrics are reported.
+        rank: the metric that ranks, as ``<part>/<metric>``.
+        metrics: names of the metrics, without the part.
+        classes: class names in label order.
+        citation, licence, url: of the dataset.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    open: Callable[[Path, Any], Any]
+    demo: Callable[[Path, int], Any]
+    splits: tuple[Split, ...]
+    protocols: tuple[Protocol, ...]
+    rank: str
+    metrics: tuple[str, ...]
+    classes: tuple[str, ...]
+    download: Callable[[Path], None] | None = None
+    train: str = "train"
+    report: tuple[str, ...] = ("val", "test")
+    citation: str = ""
+    licence: str = ""
+    url: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "Task")
+        if self.kind not in get_args(Kind):
+            raise UserError(
+                f"Task {self.name!r}: unknown kind {self.kind!r}.", near_miss(self.kind, get_args(Kind))
+            )
+        if not self.protocols or not self.splits:
+            raise UserError(f"Task {self.name!r} needs a protocol and a split.", "Give at least one of each.")
+        if self.rank not in {f"{part}/{metric}" for part in self.report for metric in self.metrics}:
+            raise UserError(
+                f"Task {self.name!r} ranks by {self.rank!r}, which it does not report.",
+                "Rank by one of its metrics on one of its reported parts.",
+            )
+        if self.train in self.report:
+            raise UserError(f"Task {self.name!r} reports on its training part.", "Report on another part.")
+
+    def protocol(self, name: str = "") -> Protocol:
+        """Returns the protocol called ``name`` (the default one if empty); UserError if there is none."""
+        return _named(self.protocols, name, f"Task {self.name!r} has no protocol")
+
+    def split(self, name: str = "") -> Split:
+        """Returns the split called ``name`` (the default one if empty); UserError if there is none."""
+        return _named(self.splits, name, f"Task {self.name!r} has no split")
+
+
+def _named(items: tuple[Any, ...], name: str, message: str) -> Any:
+    known = {item.name: item for item in items}
+    if not name:
+        return items[0]
+    if name not in known:
+        raise UserError(f"{message} {name!r}.", near_miss(name, known))
+    return known[name]
