@@ -168,9 +168,7 @@ class Weights:
     def __post_init__(self) -> None:
         object.__setattr__(self, "kwargs", MappingProxyType(dict(self.kwargs)))
         if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
-            raise UserError(
-                f"Weights: sha256 {self.sha256!r} is not 64 hex digits.", "Copy it from sha256sum."
-            )
+            raise UserError(f"Weights: sha256 {self.sha256!r} is not 64 hex digits.", "Copy it from sha256sum.")
 
     @property
     def architecture_name(self) -> str:
@@ -252,9 +250,7 @@ class Method:
         """
         variant = variant or self.default_variant
         if variant not in self.variants:
-            raise UserError(
-                f"Method {self.name!r} has no variant {variant!r}.", near_miss(variant, self.variants)
-            )
+            raise UserError(f"Method {self.name!r} has no variant {variant!r}.", near_miss(variant, self.variants))
         return self.variants[variant]
 
     def row_title(self, variant: str = "") -> str:

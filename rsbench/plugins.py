@@ -142,9 +142,7 @@ def _found(files: Sequence[str | Path]) -> Iterator[tuple[str, ModuleType | Brok
 def _attempt(origin: str, load_module: Callable[[], ModuleType]) -> ModuleType | Broken:
     try:
         return load_module()
-    except (
-        Exception
-    ) as error:  # whatever a stranger's module raises is its own failure; it is listed as broken
+    except Exception as error:  # whatever a stranger's module raises is its own failure; it is listed as broken
         reason = error.message if isinstance(error, RsbenchError) else f"{type(error).__name__}: {error}"
         return Broken(origin, reason, "".join(traceback.format_exception(error)))
 

@@ -73,9 +73,7 @@ def parse_setting(key: str, text: str, like: Any) -> Any:
     """
     try:
         if isinstance(like, bool):
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
-                text.lower()
-            ]
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
         if isinstance(like, int):
             return int(text)
         if isinstance(like, float):
@@ -160,9 +158,7 @@ class Task:
     def __post_init__(self) -> None:
         check_name(self.name, "Task")
         if self.kind not in get_args(Kind):
-            raise UserError(
-                f"Task {self.name!r}: unknown kind {self.kind!r}.", near_miss(self.kind, get_args(Kind))
-            )
+            raise UserError(f"Task {self.name!r}: unknown kind {self.kind!r}.", near_miss(self.kind, get_args(Kind)))
         if not self.protocols or not self.splits:
             raise UserError(f"Task {self.name!r} needs a protocol and a split.", "Give at least one of each.")
         if self.rank not in {f"{part}/{metric}" for part in self.report for metric in self.metrics}:
