@@ -1,0 +1,39 @@
+"""ResNet-50 on timm, with the 7x7 stem that all remote-sensing weights have. Source: He et al. 2016."""
+
+from __future__ import annotations
+
+import timm
+from torch import Tensor, nn
+
+from rsbench.backbones.contract import Backbone
+
+
+class ResNetBackbone(Backbone):
+    """A ResNet behind the contract; the parameters carry timm's names, which are torchvision's without ``fc``.
+
+    Args:
+        model: a timm ResNet without classifier.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.channels = tuple(info["num_chs"] for info in model.feature_info[1:])
+        self.embedding_dim = model.num_features
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        model = self.model
+        x = model.maxpool(model.act1(model.bn1(model.conv1(images))))
+        pyramid = []
+        for layer in (model.layer1, model.layer2, model.layer3, model.layer4):
+            x = layer(x)
+            pyramid.append(x)
+        return pyramid
+
+    def embed(self, images: Tensor) -> Tensor:
+        return self.forward(images)[-1].mean((2, 3))
+
+
+def resnet50() -> ResNetBackbone:
+    """ResNet-50: 23.5 M parameters, embedding 2048, any input size."""
+    return ResNetBackbone(timm.create_model("resnet50", pretrained=False, num_classes=0))
