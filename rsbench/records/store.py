@@ -1,0 +1,234 @@
+"""The store of runs: one folder per run, written atomically, merged by copying folders.
+
+A folder ``<root>/<id>`` holds ``record.json`` and, where the task has them, ``predictions.parquet``. The latter
+has one row per item and reported part, with the columns ``part`` and ``item``, and for every metric that is a mean
+over items a column of its name with the item's value as a fraction (``top1``: 1 or 0); further columns, such as
+``label`` and ``prediction``, are the task's own. Intervals over several seeds and paired tests read these.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from rsbench.errors import UserError, near_miss
+from rsbench.records.record import SCHEMA_VERSION, Record
+
+try:
+    import fcntl
+except ImportError:  # Windows: no lock, so one writer per run id at a time
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+RECORD = "record.json"
+PREDICTIONS = "predictions.parquet"
+
+Value = TypeVar("Value")
+
+
+class Store:
+    """The runs under one folder.
+
+    A run that is written over is first moved to ``.<id>.old`` and deleted when the new one stands in its place;
+    readers look there too, so that at every moment they see the old run or the new one, and a crash between the
+    two loses neither.
+
+    Args:
+        root: the folder; it is made by the first ``write`` and may be missing until then.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self.broken: list[tuple[Path, str]] = []
+        """Folders that the last iteration could not read, each with the reason."""
+
+    def write(self, record: Record, predictions: pyarrow.Table | None = None) -> Path:
+        """Writes one run and returns its folder.
+
+        A run that is not done never replaces one that is: then nothing is written, and the folder of the done one
+        is returned. Everything else replaces the earlier run of the same id.
+        """
+        final, old = self.root / record.id, _old(self.root / record.id)
+        temporary = self.root / f".{record.id}.tmp-{secrets.token_hex(4)}"
+        temporary.mkdir(parents=True)
+        try:
+            if predictions is not None:
+                import pyarrow.parquet
+
+                pyarrow.parquet.write_table(predictions, temporary / PREDICTIONS, compression="zstd")
+                _sync(temporary / PREDICTIONS)
+            (temporary / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            _sync(temporary / RECORD)
+            _sync(temporary)
+            with self._one_writer():
+                if record.status != "done" and self._done(record.id):
+                    return self._folder(record.id)
+                if final.exists():
+                    shutil.rmtree(old, ignore_errors=True)
+                    final.rename(old)
+                temporary.rename(final)
+                _sync(self.root)
+                shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return final
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        """Holds the store's lock: two writers that swap folders at once could lose one. The system frees it."""
+        if fcntl is None:
+            yield
+            return
+        with (self.root / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _done(self, run: str) -> bool:
+        try:
+            return self.read(run).status == "done"
+        except (UserError, ValueError, OSError):  # absent or unreadable: nothing worth keeping
+            return False
+
+    def _folder(self, run: str) -> Path:
+        final = self.root / run
+        return final if final.exists() or not _old(final).exists() else _old(final)
+
+    def _open(self, run: str, read: Callable[[Path], Value]) -> Value:
+        for _ in range(20):  # the folder may be moved between finding and opening it
+            try:
+                return read(self._folder(run))
+            except FileNotFoundError:
+                continue
+        return read(self._folder(run))
+
+    def ids(self) -> list[str]:
+        """Returns the ids of all runs in the store, sorted."""
+        if not self.root.is_dir():
+            return []
+        folders = [entry.name for entry in self.root.iterdir() if entry.is_dir()]
+        moved = [name[1:-4] for name in folders if name.startswith(".") and name.endswith(".old")]
+        return sorted({name for name in folders if not name.startswith(".")}.union(moved))
+
+    def read(self, run: str) -> Record:
+        """Returns the record of the run with the id ``run``.
+
+        Raises:
+            UserError: there is no such run, its record is of a newer schema, or it is not a record.
+        """
+        try:
+            text = self._open(run, lambda folder: (folder / RECORD).read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            if not self._folder(run).is_dir():
+                raise UserError(f"There is no run {run!r} in {self.root}.", near_miss(run, self.ids())) from None
+            raise UserError(f"The run {run!r} in {self.root} has no {RECORD}.", "Delete or mend the folder.") from None
+        return parse(text, str(self._folder(run) / RECORD))
+
+    def __iter__(self) -> Iterator[Record]:
+        """Yields all records in the order in which they were started; unreadable ones go to ``broken``."""
+        self.broken = []
+        records = []
+        for run in self.ids():
+            try:
+                record = self.read(run)
+                if record.id != run:
+                    raise UserError(f"The folder {run} holds the run {record.id}.", "Rename the folder to the id.")
+                records.append(record)
+            except (UserError, OSError, UnicodeDecodeError) as error:
+                message = error.message if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+                self.broken.append((self._folder(run), message))
+        return iter(sorted(records, key=lambda record: (record.started, record.id)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def find(self, **filters: Any) -> list[Record]:
+        """Returns the records whose fields equal ``filters``; a list, tuple or set means any of its members.
+
+        Raises:
+            UserError: a record has no such field.
+        """
+        for name in filters:
+            if name not in Record.model_fields:
+                raise UserError(f"A record has no field {name!r}.", near_miss(name, Record.model_fields))
+
+        def fits(record: Record, name: str, wanted: Any) -> bool:
+            value = getattr(record, name)
+            return value in wanted if isinstance(wanted, (list, tuple, set, frozenset)) else value == wanted
+
+        return [record for record in self if all(fits(record, *item) for item in filters.items())]
+
+    def predictions(self, run: str) -> pyarrow.Table | None:
+        """Returns the predictions of a run, or None where it left none."""
+        self.read(run)  # a wrong id is an error, absent predictions are not
+        import pyarrow.parquet
+
+        def read(folder: Path) -> pyarrow.Table | None:
+            if (folder / RECORD).exists() and not (folder / PREDICTIONS).exists():
+                return None
+            return pyarrow.parquet.read_table(folder / PREDICTIONS)
+
+        return self._open(run, read)
+
+    def frame(self) -> pandas.DataFrame:
+        """Returns one row per record: its scalar fields, then metrics and interval bounds as columns."""
+        import pandas
+
+        scalars = ["id", "status", "reason", "method", "title", "task", "kind", "protocol", "split", "data", "seed"]
+        scalars += ["precision", "input_size", "command", "started", "finished"]
+        rows = []
+        for record in self:
+            row = {name: getattr(record, name) for name in scalars}
+            row["flags"] = "; ".join(record.flags)
+            row["changed"] = ", ".join(f"{key}={value}" for key, value in sorted(record.changed.items()))
+            row |= record.metrics
+            for key, (low, high) in record.intervals.items():
+                row |= {f"{key}/low": low, f"{key}/high": high}
+            rows.append(row)
+        return pandas.DataFrame(rows, columns=None if rows else [*scalars, "flags", "changed"])
+
+
+def parse(text: str, origin: str) -> Record:
+    """Reads one record from its JSON text.
+
+    Raises:
+        UserError: it is of a newer schema, or no record.
+    """
+    try:
+        head = json.loads(text)
+        version = head.get("schema_version") if isinstance(head, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise UserError(
+                f"{origin} has schema version {version}; this rsbench reads up to {SCHEMA_VERSION}.",
+                "Read it with a newer rsbench.",
+            )
+        return Record.model_validate(head)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{origin} is not JSON: {error}.", "Delete or mend the folder.") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "record"
+        raise UserError(f"{origin} is not a record: {where}: {first['msg']}.", "Delete or mend the folder.") from None
+
+
+def _old(final: Path) -> Path:
+    return final.with_name(f".{final.name}.old")
+
+
+def _sync(path: Path) -> None:
+    """Forces a file, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

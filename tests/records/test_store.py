@@ -1,0 +1,222 @@
+"""The store: atomic, mergeable, and silent about nothing."""
+
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from rsbench.errors import UserError
+from rsbench.records import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "runs")
+
+
+def folders(store):
+    return [path.name for path in store.root.iterdir() if path.is_dir()]
+
+
+TABLE = pa.table({"part": ["val", "val"], "item": ["a", "b"], "top1": [1.0, 0.0]})
+
+
+def test_a_run_comes_back_as_it_was_written(store, make):
+    record = make()
+    folder = store.write(record, TABLE)
+    assert folder == store.root / record.id
+    assert sorted(path.name for path in folder.iterdir()) == ["predictions.parquet", "record.json"]
+    assert store.read(record.id) == record
+    assert store.predictions(record.id).equals(TABLE)
+    assert folders(store) == [record.id]
+
+
+def test_a_missing_store_is_empty_and_is_not_made_by_reading(store):
+    assert list(store) == []
+    assert not store.root.exists()
+
+
+def test_absent_predictions_are_none_and_an_unknown_run_is_an_error(store, make):
+    record = make()
+    store.write(record)
+    assert store.predictions(record.id) is None
+    with pytest.raises(UserError, match="no run '0000000000000000'"):
+        store.predictions("0" * 16)
+
+
+def test_a_newer_run_replaces_the_earlier_one_whole(store, make):
+    store.write(make(), TABLE)
+    second = make(metrics={"val/top1": 50.0}, finished="2026-01-02T00:00:00+00:00")
+    store.write(second)
+    assert store.read(second.id) == second
+    assert store.predictions(second.id) is None
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_a_run_that_is_not_done_never_replaces_a_done_one(store, make, status):
+    done = make()
+    store.write(done, TABLE)
+    assert store.write(make(status=status)) == store.root / done.id
+    assert store.read(done.id) == done
+    assert store.predictions(done.id).equals(TABLE)
+
+
+def test_a_done_run_replaces_a_failed_one_and_a_failed_one_a_failed_one(store, make):
+    store.write(make(status="failed", reason="first"))
+    store.write(make(status="failed", reason="second"))
+    assert store.read(make().id).reason == "second"
+    store.write(make())
+    assert store.read(make().id).status == "done"
+
+
+def test_records_come_in_the_order_in_which_they_started(store, make):
+    days = [3, 1, 2]
+    for seed, day in enumerate(days):
+        store.write(make(seed=seed, started=f"2026-01-0{day}T00:00:00+00:00", finished="2026-01-09T00:00:00+00:00"))
+    assert [record.seed for record in store] == [1, 2, 0]
+
+
+def test_stores_merge_by_copying_folders(store, make, tmp_path):
+    other = Store(tmp_path / "other")
+    store.write(make(seed=0), TABLE)
+    other.write(make(seed=1), TABLE)
+    shutil.copytree(other.root, store.root, dirs_exist_ok=True)
+    assert {record.seed for record in store} == {0, 1}
+    assert store.predictions(make(seed=1).id).equals(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda folder: (folder / "record.json").write_text("{"), "is not JSON"),
+        (lambda folder: (folder / "record.json").unlink(), "has no record.json"),
+        (lambda folder: (folder / "record.json").write_bytes(b"\xff\xfe\x00"), "UnicodeDecodeError"),
+        (lambda folder: (folder / "record.json").write_text("[]"), "not a record"),
+        (lambda folder: edit(folder, colour="red"), "colour"),
+        (lambda folder: edit(folder, seed="x"), "seed"),
+        (lambda folder: edit(folder, identity={"seed": 9}), "not the digest"),
+        (lambda folder: edit(folder, schema_version=99), "schema version 99"),
+    ],
+)
+def test_a_broken_folder_is_named_with_its_reason_and_harms_no_other(store, make, spoil, reason):
+    good, bad = make(seed=0), make(seed=1)
+    store.write(good)
+    spoil(store.write(bad))
+    assert [record.id for record in store] == [good.id]
+    [(path, why)] = store.broken
+    assert path == store.root / bad.id
+    assert reason in why
+    with pytest.raises((UserError, UnicodeDecodeError)):
+        store.read(bad.id)
+
+
+def edit(folder, **changes):
+    path = folder / "record.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_folder_under_another_name_is_broken(store, make):
+    store.write(make()).rename(store.root / "copy-of-it")
+    assert list(store) == []
+    assert "holds the run" in store.broken[0][1]
+
+
+def test_a_newer_schema_is_refused_with_the_remedy(store, make):
+    edit(store.write(make()), schema_version=2)
+    with pytest.raises(UserError, match="newer rsbench"):
+        store.read(make().id)
+
+
+def test_a_crash_while_writing_leaves_the_earlier_run(store, make, monkeypatch):
+    first = make()
+    store.write(first, TABLE)
+
+    def crash(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", crash)
+    with pytest.raises(KeyboardInterrupt):
+        store.write(make(metrics={"val/top1": 50.0}))
+    monkeypatch.undo()
+    assert list(store) == [first]
+    assert store.broken == []
+
+
+def test_a_crash_between_the_two_moves_loses_nothing(store, make, monkeypatch):
+    first = make()
+    store.write(first, TABLE)
+    rename = Path.rename
+    calls = []
+
+    def crash_at_second(source, target):
+        calls.append(source)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", crash_at_second)
+    with pytest.raises(KeyboardInterrupt):
+        store.write(make(metrics={"val/top1": 50.0}))
+    monkeypatch.undo()
+    assert list(store) == [first]
+    assert store.predictions(first.id).equals(TABLE)
+    store.write(make(status="failed"))
+    assert list(store) == [first]
+    store.write(make(metrics={"val/top1": 50.0}))
+    assert store.read(first.id).metrics == {"val/top1": 50.0}
+    assert folders(store) == [first.id]
+
+
+def test_readers_and_writers_at_once_always_see_one_whole_run(store, make):
+    store.write(make(), TABLE)
+    seen, errors, stop = [], [], threading.Event()
+
+    def read():
+        while not stop.is_set():
+            try:
+                seen.append((len(list(store)), tuple(store.broken)))
+            except Exception as error:
+                errors.append(error)
+
+    def write(value):
+        try:
+            for _ in range(15):
+                store.write(make(metrics={"val/top1": value}), TABLE)
+        except Exception as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=read)
+    writers = [threading.Thread(target=write, args=(value,)) for value in (1.0, 2.0)]
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    reader.join()
+    assert errors == []
+    assert set(seen) == {(1, ())}
+    assert folders(store) == [make().id]
+
+
+def test_find_takes_values_and_sets_of_values(store, make):
+    for seed in range(3):
+        store.write(make(seed=seed))
+    store.write(make(task="resisc45"))
+    assert [record.task for record in store.find(task="resisc45")] == ["resisc45"]
+    assert {record.seed for record in store.find(task="eurosat", seed={0, 2})} == {0, 2}
+    with pytest.raises(UserError, match="Did you mean 'seed'"):
+        store.find(seeds=1)
+
+
+def test_the_frame_has_a_row_per_record_and_absent_stays_absent(store, make):
+    store.write(make(seed=0, intervals={"val/top1": (10.0, 15.0)}))
+    store.write(make(seed=1, metrics={"test/top1": 20.0}, started="2026-01-01T00:00:01+00:00"))
+    frame = store.frame()
+    assert frame["seed"].tolist() == [0, 1]
+    assert frame["val/top1"].isna().tolist() == [False, True]
+    assert frame["val/top1/low"][0] == 10.0
+    assert Store(store.root / "none").frame().empty
