@@ -1,0 +1,145 @@
+"""Intervals against closed forms, scipy's bootstrap, and their own promise of coverage."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rsbench.statistics import bootstrap_interval, paired_bootstrap, seed_averaged_interval, seed_summary
+
+finite = st.floats(-100, 100)
+
+
+def binomial_bounds(hits: int, items: int, level: float) -> tuple[float, float]:
+    """The bootstrap of a share of hits, in closed form: quantiles of a binomial count."""
+    count = scipy.stats.binom(items, hits / items)
+    return count.ppf((1 - level) / 2) / items, count.ppf((1 + level) / 2) / items
+
+
+@pytest.mark.parametrize(("hits", "items"), [(300, 400), (5000, 5400), (2, 40), (39, 40)])
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_hits_and_misses_follow_the_binomial_quantiles(hits, items, level):
+    values = np.r_[np.ones(hits), np.zeros(items - hits)]
+    bounds = bootstrap_interval(values, level=level, resamples=20_000)
+    deviation = np.sqrt(hits * (items - hits) / items) / items
+    assert np.allclose(bounds, binomial_bounds(hits, items, level), atol=max(0.06 * deviation, 1.01 / items))
+
+
+def test_values_that_all_differ_agree_with_scipy():
+    values = np.random.default_rng(0).gamma(2.0, size=300)
+    bounds = bootstrap_interval(values, resamples=30_000)
+    oracle = scipy.stats.bootstrap(
+        (values,), np.mean, n_resamples=30_000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert np.allclose(bounds, oracle, atol=0.08 * values.std() / np.sqrt(len(values)))
+
+
+def test_values_that_all_differ_agree_with_the_normal_limit():
+    values = np.random.default_rng(0).normal(size=2000)
+    half = 1.96 * values.std() / np.sqrt(len(values))
+    assert np.allclose(
+        bootstrap_interval(values, resamples=10_000), [values.mean() - half, values.mean() + half], atol=0.06 * half
+    )
+
+
+@pytest.mark.parametrize("draw", [lambda rng: rng.random(60) < 0.7, lambda rng: rng.normal(0.7, 0.4, size=60)])
+def test_the_interval_covers_the_truth_as_often_as_it_says(draw):
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(500):
+        low, high = bootstrap_interval(draw(rng), resamples=400, seed=trial)
+        covered += low <= 0.7 <= high
+    assert 0.91 <= covered / 500 <= 0.98
+
+
+@given(st.lists(finite, min_size=1, max_size=60), st.integers(0, 5))
+@settings(max_examples=50)
+def test_bounds_are_ordered_lie_within_the_values_and_repeat(values, seed):
+    low, high = bootstrap_interval(values, resamples=200, seed=seed)
+    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+    assert (low, high) == bootstrap_interval(values, resamples=200, seed=seed)
+
+
+@given(st.lists(st.integers(0, 1), min_size=1, max_size=60), st.floats(0.1, 10), st.floats(-5, 5))
+@settings(max_examples=50)
+def test_units_pass_through(values, scale, shift):
+    plain = np.array(bootstrap_interval(values, resamples=200))
+    moved = bootstrap_interval(scale * np.array(values) + shift, resamples=200)
+    assert np.allclose(moved, scale * plain + shift)
+
+
+def test_a_constant_has_an_interval_without_width():
+    assert bootstrap_interval([0.5] * 10) == (0.5, 0.5)
+
+
+def test_memory_does_not_grow_with_the_number_of_draws():
+    values = np.random.default_rng(0).normal(size=20_000)
+    tracemalloc.start()
+    bootstrap_interval(values, resamples=2000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6  # all indices at once would take 320 MB
+
+
+@pytest.mark.parametrize("values", [[], [[1.0, 2.0]], [1.0, np.nan], [np.inf]])
+def test_what_has_no_interval_is_refused(values):
+    with pytest.raises(ValueError, match=r"shape|finite"):
+        bootstrap_interval(values)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95])
+def test_a_level_that_is_none_is_refused(level):
+    with pytest.raises(ValueError, match="level"):
+        bootstrap_interval([1.0, 2.0], level=level)
+
+
+def test_the_summary_over_seeds_is_that_of_numpy():
+    values = [70.0, 71.5, 69.0]
+    summary = seed_summary(values)
+    assert summary.mean == pytest.approx(np.mean(values))
+    assert summary.sd == pytest.approx(np.std(values, ddof=1))
+    assert summary.seeds == 3
+
+
+def test_seeds_that_agree_are_no_more_evidence_than_one():
+    hits = (np.random.default_rng(0).random(500) < 0.6).astype(float)
+    assert seed_averaged_interval([hits, hits, hits]) == pytest.approx(bootstrap_interval(hits))
+
+
+def test_the_interval_over_seeds_is_that_of_the_averaged_items():
+    rng = np.random.default_rng(0)
+    values = (rng.random((3, 400)) < rng.random(400)).astype(float)
+    low, high = seed_averaged_interval(values, resamples=20_000)
+    half = 1.96 * values.mean(axis=0).std() / np.sqrt(400)
+    assert np.allclose([low, high], [values.mean() - half, values.mean() + half], atol=0.06 * half)
+
+
+def test_a_paired_difference_agrees_with_scipy():
+    rng = np.random.default_rng(0)
+    ease = rng.random(800)
+    a, b = (rng.random(800) < ease + 0.05).astype(float), (rng.random(800) < ease).astype(float)
+    difference = paired_bootstrap(a, b, resamples=8000)
+    oracle = scipy.stats.bootstrap(
+        (a, b), lambda x, y, axis: x.mean(axis) - y.mean(axis), paired=True, vectorized=True, method="percentile",
+        n_resamples=8000, rng=np.random.default_rng(1), batch=500,
+    ).confidence_interval  # fmt: skip
+    assert difference.mean == pytest.approx(a.mean() - b.mean())
+    assert np.allclose([difference.low, difference.high], oracle, atol=0.002)
+
+
+def test_pairing_shows_a_difference_that_unpaired_intervals_hide():
+    hard = np.r_[np.ones(500), np.zeros(500)]
+    better = hard.copy()
+    better[500:515] = 1
+    difference = paired_bootstrap(better, hard)
+    assert difference.shown
+    assert bootstrap_interval(hard)[1] > bootstrap_interval(better)[0]
+    assert not paired_bootstrap(hard, hard).shown
+
+
+def test_a_paired_difference_needs_the_same_items():
+    with pytest.raises(ValueError, match="same items"):
+        paired_bootstrap([1.0, 2.0], [1.0])
