@@ -1,0 +1,63 @@
+"""EuroSAT, RGB: land use in Sentinel-2 scenes, 10 classes (Helber et al., JSTARS 2019)."""
+
+from pathlib import Path
+from typing import Any
+
+from rsbench.datasets.layout import EUROSAT
+from rsbench.probing.protocols import PROTOCOLS
+from rsbench.task import Split, Task
+
+
+def _open(root: Path, split: Any) -> Any:
+    from rsbench.datasets.classification import open_eurosat
+
+    return open_eurosat(root, split)
+
+
+def _demo(root: Path, seed: int) -> Any:
+    from rsbench.datasets.demo.writers import write_eurosat
+
+    return write_eurosat(root, seed)
+
+
+def _download(root: Path) -> None:
+    from rsbench.datasets.download import download_eurosat
+
+    download_eurosat(root)
+
+
+eurosat = Task(
+    name="eurosat",
+    title="EuroSAT",
+    kind="classification",
+    open=_open,
+    demo=_demo,
+    download=_download,
+    splits=(
+        Split(
+            name="seco",
+            file="eurosat_seco.txt",
+            sha256="a80d061f59ca646a1f15d8418a193db419346075c5b60142cb55467b90db74cc",
+            counts={"train": 16200, "val": 5400, "test": 5400},
+            origin="The lists that SeCo used, first published with Neumann et al. 2019; EuroSAT has no official split.",
+        ),
+    ),
+    protocols=PROTOCOLS,
+    metrics=("top1", "mean_class_accuracy"),
+    report=("val", "test"),
+    rank="val/top1",
+    classes=EUROSAT.classes,
+    citation="""@article{helber2019eurosat,
+  title   = {{EuroSAT}: A Novel Dataset and Deep Learning Benchmark for Land Use and Land Cover Classification},
+  author  = {Helber, Patrick and Bischke, Benjamin and Dengel, Andreas and Borth, Damian},
+  journal = {IEEE Journal of Selected Topics in Applied Earth Observations and Remote Sensing},
+  volume  = {12},
+  number  = {7},
+  pages   = {2217--2226},
+  year    = {2019},
+  doi     = {10.1109/JSTARS.2019.2918242}
+}""",
+    licence="MIT",
+    url="https://github.com/phelber/EuroSAT",
+    note="Ranked on val, the part on which SeCo and the CtxMIM paper report; nothing is chosen on val or test.",
+)
