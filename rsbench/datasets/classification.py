@@ -83,7 +83,7 @@ class ClassificationDataset:
             raise UserError(
                 f"The image {path} has {image.shape[1]} x {image.shape[0]} pixels, where {self.name} has "
                 f"{self.size} x {self.size}.",
-                "Replace it from the original archive: images are resized by the preprocessing of a method, not on disk.",
+                "Replace it from the original archive: a method resizes images as it loads them, not on disk.",
             )
         return image
 

@@ -98,8 +98,11 @@ def locate(layout: Layout, root: str | Path, split: SplitList) -> Path:
         UserError: the folder, a class or images are missing; or there are classes or files that the split does not
             know, empty files, or files of another kind. Hidden and system files are passed over.
     """
-    base = _find_base(layout, Path(root).expanduser())
-    present, strange = _scan(base)
+    try:
+        base = _find_base(layout, Path(root).expanduser())
+        present, folders = _scan(base)
+    except OSError as error:
+        raise UserError(f"The folder {error.filename} cannot be read: {error.strerror}.", "Repair it first.") from None
     where = f"{layout.title} in {base}"
     expected = {key for ids in split.parts.values() for key in ids}
     unknown = sorted({class_of(key) for key in expected} - set(layout.classes))
@@ -108,7 +111,7 @@ def locate(layout: Layout, root: str | Path, split: SplitList) -> Path:
             f"The split {split.name!r} has classes that {layout.title} lacks: {list_names(unknown)}.",
             "Use a split of this dataset.",
         )
-    foreign = sorted({class_of(key) for key in present} - set(layout.classes) | strange - set(layout.classes))
+    foreign = sorted({class_of(key) for key in present} - set(layout.classes) | folders - set(layout.classes))
     if foreign:
         raise UserError(
             f"{where} has folders that are not its classes: {list_names(foreign)}.",

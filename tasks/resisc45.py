@@ -1,0 +1,74 @@
+"""NWPU-RESISC45: 45 scene classes in aerial pictures of Google Earth (Cheng et al., Proceedings of the IEEE 2017)."""
+
+from pathlib import Path
+from typing import Any
+
+from rsbench.datasets.layout import RESISC45
+from rsbench.probing.protocols import PROTOCOLS
+from rsbench.task import Split, Task
+
+_ORIGIN = (
+    "Drawn by rsbench with equal shares in every class (rsbench/datasets/resisc45.py); RESISC45 has no official one."
+)
+
+
+def _open(root: Path, split: Any) -> Any:
+    from rsbench.datasets.classification import open_resisc45
+
+    return open_resisc45(root, split)
+
+
+def _demo(root: Path, seed: int) -> Any:
+    from rsbench.datasets.demo.writers import write_resisc45
+
+    return write_resisc45(root, seed)
+
+
+def _download(root: Path) -> None:
+    from rsbench.datasets.download import download_resisc45
+
+    download_resisc45(root)
+
+
+resisc45 = Task(
+    name="resisc45",
+    title="RESISC45",
+    kind="classification",
+    open=_open,
+    demo=_demo,
+    download=_download,
+    splits=(
+        Split(
+            name="60-20-20",
+            file="resisc45_60-20-20.txt",
+            sha256="fe2d6ad4f05ac0e9dc3ede42551273c4f479ca2e3a0cf229b2e65bb1eed7ca9f",
+            counts={"train": 18900, "val": 6300, "test": 6300},
+            origin=_ORIGIN,
+        ),
+        Split(
+            name="80-20",
+            file="resisc45_80-20.txt",
+            sha256="6a26762c7825f387b317f1ba546e63927b2cfa09abf502b4aa9d6f25c3c44364",
+            counts={"train": 25200, "test": 6300},
+            origin=_ORIGIN,
+        ),
+    ),
+    protocols=PROTOCOLS,
+    metrics=("top1", "mean_class_accuracy"),
+    report=("val", "test"),
+    rank="test/top1",
+    classes=RESISC45.classes,
+    citation="""@article{cheng2017resisc45,
+  title   = {Remote Sensing Image Scene Classification: Benchmark and State of the Art},
+  author  = {Cheng, Gong and Han, Junwei and Lu, Xiaoqiang},
+  journal = {Proceedings of the IEEE},
+  volume  = {105},
+  number  = {10},
+  pages   = {1865--1883},
+  year    = {2017},
+  doi     = {10.1109/JPROC.2017.2675998}
+}""",
+    licence="CC-BY-NC-4.0",
+    url="https://doi.org/10.1109/JPROC.2017.2675998",
+    note="Ranked on test. The CtxMIM paper uses the partition of GeRSP, which is not public: its numbers are on another.",
+)
