@@ -70,5 +70,5 @@ resisc45 = Task(
 }""",
     licence="CC-BY-NC-4.0",
     url="https://doi.org/10.1109/JPROC.2017.2675998",
-    note="Ranked on test. The CtxMIM paper uses the partition of GeRSP, which is not public: its numbers are on another.",
+    note="Ranked on test. The partition of the CtxMIM paper (that of GeRSP) is not public: its numbers are on another.",
 )

@@ -127,10 +127,8 @@ def fetch(urls: Sequence[str], path: Path, checksum: str, *, title: str = "", pa
             pooch.retrieve(url, checksum, fname=path.name, path=path.parent, downloader=_Resuming(part, title))
             part.unlink(missing_ok=True)
             return path
-        except requests.HTTPError as error:
-            reasons.append(f"{url}: HTTP status {error.response.status_code}")
-        except (requests.RequestException, _Interrupted) as error:
-            reasons.append(f"{url}: {type(error).__name__.strip('_')}: {error}")
+        except (requests.RequestException, _Refused) as error:
+            reasons.append(f"{url}: {error}")
         except ValueError:  # pooch's word for a checksum that does not agree
             part.unlink(missing_ok=True)
             reasons.append(f"{url}: the checksum is not {checksum}")
@@ -143,8 +141,8 @@ def fetch(urls: Sequence[str], path: Path, checksum: str, *, title: str = "", pa
     )
 
 
-class _Interrupted(Exception):
-    """The server closed the connection before the announced length."""
+class _Refused(Exception):
+    """The server answered with an error, or closed the connection before the announced length."""
 
 
 class _Resuming:
@@ -164,7 +162,8 @@ class _Resuming:
         with requests.get(url, stream=True, timeout=_TIMEOUT, headers=headers) as response:
             complete = response.status_code == 416  # nothing is left to send: the part is whole, or not this file
             if not complete:
-                response.raise_for_status()
+                if not response.ok:
+                    raise _Refused(f"HTTP status {response.status_code} {response.reason}".rstrip())
                 if response.status_code != 206:
                     have = 0
                 length = response.headers.get("Content-Length")
@@ -178,7 +177,7 @@ class _Resuming:
                         progress.advance(bar, len(block))
                 got = self.part.stat().st_size
                 if total is not None and got != total:
-                    raise _Interrupted(f"{got} of {total} bytes arrived")
+                    raise _Refused(f"{got} of {total} bytes arrived")
         shutil.copyfile(self.part, output_file)
 
 
