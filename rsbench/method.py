@@ -204,7 +204,6 @@ class Method:
         code: address of the authors' code.
         licence: of the authors' code.
         reimplemented: True if the weights are not the authors' own; every row says so.
-        pretraining: how ``rsbench pretrain --method NAME`` makes weights; empty if it cannot.
     """
 
     name: str
@@ -217,7 +216,6 @@ class Method:
     code: str = ""
     licence: str = ""
     reimplemented: bool = False
-    pretraining: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "Method")

@@ -1,0 +1,1 @@
+"""Checkpoints are data: read without executing anything, mapped key by key, every key accounted for."""

@@ -1,0 +1,69 @@
+"""The command line. It parses, calls and prints; what it calls is imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import click
+import typer
+
+from rsbench.cli.common import settings_of_process
+from rsbench.cli.lists import show_list
+from rsbench.cli.pretrain import pretrain, reconstruct
+from rsbench.errors import RsbenchError, RunError
+
+app = typer.Typer(
+    name="rsbench",
+    help="Benchmark self-supervised backbones on remote-sensing tasks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("pretrain")(pretrain)
+app.command("reconstruct")(reconstruct)
+app.command("list")(show_list)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from rsbench import __version__
+
+        typer.echo(f"rsbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    settings_of_process.debug = debug
+
+
+def main() -> None:
+    """Runs the command line; exit code 0 done, 1 a run that failed, 2 the user's error, 130 interrupted."""
+    sys.exit(_main(sys.argv[1:]))
+
+
+def _main(arguments: list[str]) -> int:
+    try:
+        code = app(arguments, prog_name="rsbench", standalone_mode=False)
+    except RsbenchError as error:
+        if settings_of_process.debug:
+            traceback.print_exc()
+        typer.echo(f"Error: {error.message}", err=True)
+        if error.hint:
+            typer.echo(f"  {error.hint}", err=True)
+        return 1 if isinstance(error, RunError) else 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        typer.echo("Interrupted.", err=True)
+        return 130
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,1 @@
+"""Masked image modelling: CtxMIM and SimMIM pretraining, and pictures of what they reconstruct."""

@@ -1,0 +1,56 @@
+"""What several commands share: options, settings given as key=value, the registry with the user's plugins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rsbench.errors import UserError
+from rsbench.plugins import Registry, load
+
+
+@dataclass
+class ProcessSettings:
+    """Settings that hold for the whole process."""
+
+    debug: bool = False
+
+
+settings_of_process = ProcessSettings()
+
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="A Python file with methods or tasks; may be repeated."),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated."),
+]
+
+
+def registry(plugins: list[Path] | None) -> Registry:
+    """Loads all plugins, those of the user too."""
+    return load(plugins or ())
+
+
+def parse_changes(changes: list[str] | None) -> dict[str, str]:
+    """Reads ``--set key=value`` options.
+
+    >>> parse_changes(["lr=0.1", "epochs=3"])
+    {'lr': '0.1', 'epochs': '3'}
+
+    Raises:
+        UserError: there is no ``=``, or a key is given twice.
+    """
+    result: dict[str, str] = {}
+    for change in changes or ():
+        key, equals, value = change.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {change} is not KEY=VALUE.", "Write it like --set epochs=10.")
+        if key in result:
+            raise UserError(f"--set {key} is given twice.", "Give it once.")
+        result[key.strip()] = value.strip()
+    return result

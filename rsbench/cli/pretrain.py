@@ -1,0 +1,107 @@
+"""``rsbench pretrain`` and ``rsbench reconstruct``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rsbench.cli.common import Changes, Plugins, parse_changes, registry
+from rsbench.errors import UserError
+from rsbench.memory import keep_heap
+
+
+def pretrain(
+    method: Annotated[str, typer.Option(help="ctxmim or simmim.")],
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Folder of images; labels are not used.")],
+    variant: Annotated[str, typer.Option(help="Encoder: nano or swin_b.")] = "nano",
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the run.")] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="TASK:PART", help="Only the images of a task's part, as eurosat:train.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="paper or simmim-recipe.")] = "simmim-recipe",
+    changes: Changes = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the output folder.")] = False,
+    skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Leave out unreadable images.")] = False,
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "bf16-mixed",
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[str, typer.Option(help="Devices per node, or auto.")] = "auto",
+    nodes: Annotated[int, typer.Option(help="Number of nodes.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes that read images.")] = 0,
+    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints; 0 is once an epoch.")] = 0,
+    plugin: Plugins = None,
+) -> None:
+    """Pretrain an encoder by masked image modelling on a folder of images."""
+    from rsbench.pretraining.options import make_options
+
+    keep_heap()
+    options = make_options(method, variant, preset, parse_changes(changes))
+    names, note = _part(only, plugin) if only else (None, "")
+    folder = output or Path("results") / "pretraining" / f"{method}-{variant}"
+
+    from rsbench.cli.progress import PretrainingProgress
+    from rsbench.pretraining.images import ImageFolder
+    from rsbench.pretraining.run import ENCODER, Machine, pretrain
+
+    machine = Machine(
+        precision=precision,
+        accelerator=accelerator,
+        devices=int(devices) if devices.isdigit() else devices,
+        nodes=nodes,
+        workers=workers,
+    )
+    listed = ImageFolder.find(images, names)
+    steps = len(listed) // options.batch_size
+    with PretrainingProgress(options.epochs, steps, options.batch_size) as report:
+        provenance = pretrain(
+            listed,
+            options,
+            folder,
+            machine,
+            resume=resume,
+            skip_corrupt=skip_corrupt,
+            checkpoint_every=checkpoint_every,
+            data_note=note,
+            report=report,
+        )
+    for name, reason in provenance["corrupt"].items():
+        typer.echo(f"Skipped {name}: {reason}", err=True)
+    if provenance["corrupt"]:
+        typer.echo(f"Skipped {len(provenance['corrupt'])} unreadable images in all.", err=True)
+    last = provenance["losses_per_epoch"][-1]
+    shown = ", ".join(f"{name} {last[name]:.4f}" for name in ("loss", "L_Re", "L_Pr", "L_Cc") if name in last)
+    typer.echo(f"{folder / ENCODER}  ({shown})")
+
+
+def _part(only: str, plugin: list[Path] | None) -> tuple[tuple[str, ...], str]:
+    from rsbench.datasets.splits import read_split
+    from rsbench.errors import near_miss
+
+    name, _, part = only.partition(":")
+    split = read_split(registry(plugin).task(name).split())
+    if part not in split.parts:
+        raise UserError(f"The split {split.name!r} of {name} has no part {part!r}.", near_miss(part, split.parts))
+    return split.parts[part], f"{name}/{part} (split {split.name}, sha256 {split.sha256})"
+
+
+def reconstruct(
+    checkpoint: Annotated[Path, typer.Option(metavar="FILE", help="checkpoint.pt of a pretraining run.")],
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Folder of images.")],
+    output: Annotated[Path, typer.Option(metavar="PNG", help="Picture to write.")] = Path("reconstruction.png"),
+    count: Annotated[int, typer.Option(help="Number of images, evenly spaced in the folder.")] = 4,
+    ratios: Annotated[str, typer.Option(help="Mask ratios with commas between.")] = "0.70,0.75,0.80,0.85",
+    image_size: Annotated[int, typer.Option(help="Pixels; 0 is the size of the pretraining.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the masks.")] = 0,
+) -> None:
+    """Draw what a pretrained model reconstructs (the paper's Figures 2 and 5)."""
+    from rsbench.pretraining.images import ImageFolder
+    from rsbench.pretraining.reconstruct import draw, load_model
+
+    try:
+        parsed = tuple(float(part) for part in ratios.split(","))
+    except ValueError:
+        raise UserError(f"--ratios {ratios} are not numbers.", "Write them like 0.7,0.8.") from None
+    draw(load_model(checkpoint), ImageFolder.find(images), output, parsed, count, image_size, seed)
+    print(output, file=sys.stdout)

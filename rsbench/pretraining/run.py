@@ -1,0 +1,183 @@
+"""A pretraining run from a folder of images to an encoder file with its provenance."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from rsbench import __version__
+from rsbench.checkpoints.load import load_encoder
+from rsbench.environment import environment
+from rsbench.errors import RunError, UserError
+from rsbench.pretraining.images import ImageFolder, Order, Views, loader
+from rsbench.pretraining.model import MaskedImageModel, parameter_groups
+from rsbench.pretraining.options import FIXED, Options
+from rsbench.training import Plan, Report, train
+
+ENCODER = "encoder.safetensors"
+PROVENANCE = "provenance.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a run is computed on; nothing here may change the result but for rounding.
+
+    Args:
+        precision: of Fabric: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        accelerator: ``auto``, ``cpu`` or ``cuda``.
+        devices: per node.
+        nodes: number of nodes.
+        workers: processes that read images.
+    """
+
+    precision: str = "bf16-mixed"
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    nodes: int = 1
+    workers: int = 0
+
+    def fabric(self) -> Fabric:
+        """Launches Fabric; ranks come from ``torchrun`` or SLURM where one of them started this process."""
+        devices = self.devices
+        if devices == "auto" and not torch.cuda.is_available():
+            devices = 1
+        fabric = Fabric(
+            accelerator=self.accelerator,
+            devices=devices,
+            num_nodes=self.nodes,
+            precision=self.precision,  # type: ignore[arg-type]
+        )
+        fabric.launch()
+        return fabric
+
+
+@dataclass
+class Corrupt:
+    """The images that were skipped, by name, with the reason."""
+
+    names: dict[str, str] = field(default_factory=dict)
+
+    def strip(self, batches: Any, images: ImageFolder) -> Iterator[dict[str, Any]]:
+        """Passes batches on, and notes what could not be read."""
+        for batch in batches:
+            self.names.update({images.names[index]: why for index, why in batch["corrupt"].items()})
+            if "images" not in batch:
+                raise RunError("No image of a whole batch could be read.", "Check the files named so far.")
+            yield batch
+
+
+def pretrain(
+    images: ImageFolder,
+    options: Options,
+    folder: Path,
+    machine: Machine,
+    *,
+    resume: bool = False,
+    skip_corrupt: bool = False,
+    checkpoint_every: int = 0,
+    data_note: str = "",
+    report: Report = lambda position, values: None,
+) -> dict[str, Any]:
+    """Pretrains and writes ``encoder.safetensors``, ``checkpoint.pt``, ``log.jsonl`` and ``provenance.json``.
+
+    Args:
+        images: what to train on; labels are not used.
+        options: every decision.
+        folder: of the run.
+        machine: precision, devices, workers.
+        resume: continue the run in ``folder``; on one CPU its losses are bit-equal to an uninterrupted run's.
+        skip_corrupt: leave out images that cannot be read, and name them in the provenance.
+        checkpoint_every: steps between checkpoints; 0 is once an epoch.
+        data_note: what the images are, for the provenance.
+        report: called after each optimiser step.
+
+    Returns:
+        The provenance.
+    """
+    fabric = machine.fabric()
+    order = Order(len(images), options, fabric.global_rank, fabric.world_size)
+    model = MaskedImageModel(options)
+    if options.init_from:
+        load_encoder(model.encoder, Path(options.init_from))
+    optimizer = torch.optim.AdamW(
+        parameter_groups(model, options), lr=options.peak_lr, betas=options.betas, eps=options.eps
+    )
+    if resume and (folder / PROVENANCE).exists():
+        raise UserError(f"The run in {folder} is finished.", "Start another one in another folder.")
+    module, optimizer = fabric.setup(model, optimizer)
+    views = Views(images, options, skip_corrupt)
+    corrupt = Corrupt()
+    data = {"images": len(images), "sha256": images.fingerprint(), "note": data_note}
+
+    def batches(epoch: int, first_step: int) -> Iterator[dict[str, Any]]:
+        return corrupt.strip(loader(views, order, epoch, first_step, machine.workers), images)
+
+    def losses(module: nn.Module, batch: dict[str, Any]) -> Mapping[str, Tensor]:
+        keys = ("images", "masks", "context_masks")
+        return module(**{key: batch[key].to(fabric.device, non_blocking=True) for key in keys if key in batch})
+
+    start = time.time()
+    epochs = train(
+        fabric,
+        module,
+        optimizer,
+        Plan(
+            epochs=options.epochs,
+            steps_per_epoch=order.steps_per_epoch,
+            lr=lambda step: options.lr(step, order.steps_per_epoch),
+            batches=batches,
+            losses=losses,
+            describe=lambda batch: ", ".join(images.names[index] for index in batch["index"][:8]) + " ...",
+            accumulate=options.accumulate,
+            clip=options.clip,
+            identity={"options": options.model_dump(mode="json"), "data": data["sha256"]},
+            checkpoint_every=checkpoint_every,
+        ),
+        folder,
+        resume,
+        report,
+    )
+    provenance = {
+        "schema_version": 1,
+        "rsbench": __version__,
+        "method": options.objective,
+        "options": options.model_dump(mode="json"),
+        "fixed": FIXED,
+        "data": data,
+        "corrupt": corrupt.names,
+        "command": shlex.join(["rsbench", *sys.argv[1:]]),
+        "machine": {**vars(machine), "world": fabric.world_size},
+        "seconds_since_last_start": round(time.time() - start, 1),
+        "losses_per_epoch": epochs,
+        "environment": environment(),
+    }
+    if fabric.is_global_zero:
+        write_encoder(model, folder / ENCODER)
+        partial = folder / f"{PROVENANCE}.partial"
+        partial.write_text(json.dumps(provenance, indent=1))
+        partial.replace(folder / PROVENANCE)
+    fabric.barrier()
+    return provenance
+
+
+def write_encoder(model: MaskedImageModel, file: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Writes the encoder alone, under the names that ``--checkpoint`` expects, atomically."""
+    tensors = {f"encoder.{name}": value.to(dtype).contiguous() for name, value in _encoder_state(model).items()}
+    partial = file.with_name(file.name + ".partial")
+    save_file(tensors, partial, metadata={"format": "rsbench", "architecture": model.options.variant})
+    partial.replace(file)
+
+
+def _encoder_state(model: MaskedImageModel) -> dict[str, Tensor]:
+    return {name: value.detach().cpu() for name, value in model.encoder.model.state_dict().items()}

@@ -1,0 +1,225 @@
+"""The one training loop: precision, accumulation, clipping, checkpoints, exact resume, a guard against NaN.
+
+It knows nothing of what is trained. A caller gives a module whose forward returns losses, an optimiser, a learning
+rate per step, and batches that depend on (epoch, step) alone; in return, a run that was killed and resumed takes
+exactly the steps of one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from rsbench.errors import RunError, UserError
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a training run does.
+
+    Args:
+        epochs: number of epochs.
+        steps_per_epoch: optimiser steps in each.
+        lr: learning rate of an optimiser step, counted from 0 over the whole run.
+        batches: ``batches(epoch, first_step)`` yields the batches of an epoch, ``accumulate`` per step.
+        losses: ``losses(module, batch)`` returns scalars by name; ``loss`` is the one that is minimised.
+        describe: names the items of a batch in an error message.
+        accumulate: batches per optimiser step.
+        clip: gradient norm; 0 is no clipping.
+        identity: all that must be equal for a checkpoint to be continued; plain JSON.
+        checkpoint_every: steps between checkpoints; 0 is at the end of each epoch only.
+    """
+
+    epochs: int
+    steps_per_epoch: int
+    lr: Callable[[int], float]
+    batches: Callable[[int, int], Iterable[Any]]
+    losses: Callable[[nn.Module, Any], Mapping[str, Tensor]]
+    describe: Callable[[Any], str]
+    accumulate: int = 1
+    clip: float = 0.0
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint_every: int = 0
+
+
+@dataclass
+class Position:
+    """Where a run stands: epoch, step within it, and steps in all."""
+
+    epoch: int = 0
+    step: int = 0
+    total: int = 0
+
+
+Report = Callable[[Position, Mapping[str, float]], None]
+
+
+def train(
+    fabric: Fabric,
+    module: nn.Module,
+    optimizer: Optimizer,
+    plan: Plan,
+    folder: Path | None = None,
+    resume: bool = False,
+    report: Report = lambda position, values: None,
+) -> list[dict[str, float]]:
+    """Trains ``module`` by ``plan`` and returns the mean losses of each epoch.
+
+    Args:
+        fabric: launched; ``module`` and ``optimizer`` were set up with it.
+        module: the (wrapped) module; only its forward is called.
+        optimizer: the (wrapped) optimiser.
+        plan: what to do.
+        folder: where ``checkpoint.pt`` and ``log.jsonl`` go; None writes nothing.
+        resume: continue from the checkpoint in ``folder``.
+        report: called after each optimiser step with the position and the losses.
+
+    Raises:
+        RunError: a loss is not finite; the message names the step and the items of the batch.
+        UserError: there is nothing to resume, something to resume was not asked for, or the checkpoint belongs to
+            another run.
+    """
+    position = Position()
+    epochs: list[dict[str, float]] = []
+    if folder is not None:
+        position, epochs = _open(fabric, module, optimizer, plan, folder, resume)
+    module.train()
+    for epoch in range(position.epoch, plan.epochs):
+        sums: dict[str, float] = epochs.pop() if position.step else {}
+        for values in _steps(fabric, module, optimizer, plan, position):
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value
+            position.step += 1
+            position.total += 1
+            report(position, values)
+            if folder is not None:
+                _append(fabric, folder, {"epoch": epoch, "step": position.total, **values})
+            whole = position.step == plan.steps_per_epoch
+            if not whole and plan.checkpoint_every and position.total % plan.checkpoint_every == 0:
+                _save(fabric, module, optimizer, plan, position, [*epochs, sums], folder)
+        epochs.append({name: value / plan.steps_per_epoch for name, value in sums.items()})
+        position.epoch, position.step = epoch + 1, 0
+        _save(fabric, module, optimizer, plan, position, epochs, folder)
+    return epochs
+
+
+def _steps(
+    fabric: Fabric, module: nn.Module, optimizer: Optimizer, plan: Plan, position: Position
+) -> Iterator[dict[str, float]]:
+    batches = iter(plan.batches(position.epoch, position.step))
+    for step in range(position.step, plan.steps_per_epoch):
+        start = time.perf_counter()
+        lr = plan.lr(position.epoch * plan.steps_per_epoch + step)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for part in range(plan.accumulate):
+            batch = next(batches)
+            with fabric.no_backward_sync(module, enabled=part + 1 < plan.accumulate):  # type: ignore[arg-type]
+                losses = plan.losses(module, batch)
+                if not math.isfinite(float(losses["loss"].detach())):
+                    shown = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
+                    raise RunError(
+                        f"The loss is not finite at step {position.total + 1} ({shown}); batch: {plan.describe(batch)}.",
+                        "Lower the learning rate, or use --precision 32-true.",
+                    )
+                fabric.backward(losses["loss"] / plan.accumulate)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, torch.zeros(())) + value.detach().float().cpu() / plan.accumulate
+        if plan.clip:
+            fabric.clip_gradients(module, optimizer, max_norm=plan.clip, error_if_nonfinite=False)
+        optimizer.step()
+        values = {name: float(fabric.all_reduce(value, reduce_op="mean")) for name, value in sums.items()}
+        yield {**values, "lr": lr, "seconds": time.perf_counter() - start}
+
+
+def _open(
+    fabric: Fabric, module: nn.Module, optimizer: Optimizer, plan: Plan, folder: Path, resume: bool
+) -> tuple[Position, list[dict[str, float]]]:
+    file = folder / CHECKPOINT
+    if not resume:
+        if file.exists():
+            raise UserError(f"{folder} already holds a training run.", "Pass --resume, or choose another folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        return Position(), []
+    if not file.exists():
+        raise UserError(f"There is no {CHECKPOINT} in {folder} to resume.", "Start the run without --resume.")
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    if state["schema"] > SCHEMA:
+        raise UserError(f"{file} was written by a newer rsbench (schema {state['schema']}).", "Update rsbench.")
+    kept, wanted = state["identity"], json.loads(json.dumps(dict(plan.identity)))
+    changed = sorted(key for key in kept.keys() | wanted.keys() if kept.get(key) != wanted.get(key))
+    if changed:
+        shown = ", ".join(f"{key} {kept.get(key)!r} -> {wanted.get(key)!r}" for key in changed)
+        raise UserError(f"{file} belongs to another run: {shown}.", "Resume with the same options, or start anew.")
+    _unwrapped(module).load_state_dict(state["module"])
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["rng"])
+    position = Position(**state["position"])
+    if fabric.is_global_zero:
+        _truncate_log(folder, position.total)
+    return position, state["epochs"]
+
+
+def _save(
+    fabric: Fabric,
+    module: nn.Module,
+    optimizer: Optimizer,
+    plan: Plan,
+    position: Position,
+    epochs: list[dict[str, float]],
+    folder: Path | None,
+) -> None:
+    if folder is None:
+        return
+    if fabric.is_global_zero:
+        state = {
+            "schema": SCHEMA,
+            "identity": json.loads(json.dumps(dict(plan.identity))),
+            "position": vars(position),
+            "epochs": epochs,
+            "module": _unwrapped(module).state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+        }
+        partial = folder / f"{CHECKPOINT}.partial"
+        with partial.open("wb") as stream:
+            torch.save(state, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(folder / CHECKPOINT)
+    fabric.barrier()
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    inner = getattr(module, "module", module)  # Fabric's wrapper, then DDP's
+    return inner if inner is module else _unwrapped(inner)
+
+
+def _append(fabric: Fabric, folder: Path, line: Mapping[str, Any]) -> None:
+    if fabric.is_global_zero:
+        with (folder / LOG).open("a") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+
+def _truncate_log(folder: Path, total: int) -> None:
+    """Drops the steps that were logged after the checkpoint: they are taken again."""
+    file = folder / LOG
+    lines = file.read_text().splitlines()[:total] if file.exists() else []
+    file.write_text("".join(line + "\n" for line in lines))
