@@ -169,16 +169,25 @@ class Store:
         return [record for record in self if all(fits(record, *item) for item in filters.items())]
 
     def predictions(self, run: str) -> pyarrow.Table | None:
-        """Returns the predictions of a run, or None where it left none."""
+        """Returns the predictions of a run, or None where it left none.
+
+        Raises:
+            UserError: there is no such run, or its predictions cannot be read.
+        """
         self.read(run)  # a wrong id is an error, absent predictions are not
         import pyarrow.parquet
 
         def read(folder: Path) -> pyarrow.Table | None:
             if (folder / RECORD).exists() and not (folder / PREDICTIONS).exists():
                 return None
-            return pyarrow.parquet.read_table(folder / PREDICTIONS)
+            with pyarrow.parquet.ParquetFile(folder / PREDICTIONS) as file:  # read_table would import pandas
+                return file.read()
 
-        return self._open(run, read)
+        try:
+            return self._open(run, read)
+        except pyarrow.ArrowException as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"The predictions of run {run} cannot be read: {reason}", "Make the run again.") from None
 
     def frame(self) -> pandas.DataFrame:
         """Returns one row per record: its scalar fields, then metrics and interval bounds as columns."""

@@ -159,8 +159,7 @@ def paper_text():
     text = "Some prose.\n"
     for number in ROWS:
         lines, group = [], ""
-        names = ["", "Method", "Backbone"][number in (3, 5) :][: 2 if number == 5 else 3]
-        names = ["Method"] if number == 5 else names
+        names = {3: ["Method", "Backbone"], 5: ["Method"]}.get(number, ["", "Method", "Backbone"])
         lines.append("\t".join([*names, *(titles.get(name, name) for name in metrics(number))]))
         for row in read(number):
             cells = [row[name] for name in metrics(number)]

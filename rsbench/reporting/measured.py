@@ -1,0 +1,185 @@
+"""From records to measured values: what may be averaged, what is shown, what must be said beside it.
+
+Records share a *place* if task, protocol, changed settings and split are equal; a place and a part make a column.
+Within a place, the records of one method that differ in nothing but the seed are averaged. Where there are others
+(other weights, precision, version), the newest stand alone and the footnote names what was left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rsbench.errors import UserError
+from rsbench.records import Record, canonical_json
+from rsbench.reporting.intervals import Predictions, interval_over_items
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a value belongs: values of different places are never compared.
+
+    Args:
+        task, protocol, split: names.
+        changed: the settings changed from the protocol's own, as ``key=value, ...``; empty for the plain protocol.
+        size: input size in pixels, where one method was measured at several; None where every method has one.
+    """
+
+    task: str
+    protocol: str
+    split: str
+    changed: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The value of one method in one column.
+
+    Args:
+        status: ``done``, ``failed`` or ``interrupted``.
+        mean: over seeds, in percent; None if not done.
+        low, high: 95 % interval over items, in percent; None where it is not known.
+        sd: over seeds, in percentage points; None for a single seed.
+        seeds: those averaged.
+        size: of the input in pixels.
+        runs: ids, one per seed (of a failed cell: of the runs that failed).
+        remarks: sentences for the footnote.
+    """
+
+    status: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    sd: float | None
+    seeds: tuple[int, ...]
+    size: int | None
+    runs: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass
+class Group:
+    """All records of one method, on real data or demo scenes, in one place."""
+
+    records: list[Record] = field(default_factory=list)
+
+    def measure(self, predictions: Predictions, part: str, metric: str) -> Measurement | None:
+        """Returns what the group says about one metric, or None if it says nothing.
+
+        Args:
+            predictions: of the runs, for the per-item values that an interval over seeds needs.
+            part: of the split.
+            metric: name without the part.
+        """
+        key = f"{part}/{metric}"
+        done = [record for record in self.records if record.status == "done" and key in record.metrics]
+        other = [record for record in self.records if record.status != "done"]
+        if not done:
+            return None if len(other) < len(self.records) else _failed(other)
+        comparable: dict[str, list[Record]] = {}
+        for record in done:
+            comparable.setdefault(_all_but_seed(record), []).append(record)
+        newest = max(comparable.values(), key=lambda records: max(map(_age, records)))
+        by_seed = {record.seed: record for record in sorted(newest, key=_age)}
+        chosen = [by_seed[seed] for seed in sorted(by_seed)]
+        left_out = sorted((record for record in done if record not in chosen), key=_age)
+        remarks = [*_common_flags(chosen)]
+        if chosen[0].precision != "fp32":
+            remarks.append(f"precision {chosen[0].precision}")
+        if left_out:
+            ids = ", ".join(record.id for record in left_out)
+            remarks.append(f"newest of several runs; left out: {ids}")
+        for record in sorted(other, key=_age):
+            if record.seed not in by_seed:
+                remarks.append(f"seed {record.seed} {record.status}: {record.reason} (run {record.id})")
+        values = [record.metrics[key] for record in chosen]
+        mean = sum(values) / len(values)
+        sd = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5 if len(values) > 1 else None
+        try:
+            interval = interval_over_items(predictions, chosen, part, metric)
+            lacks = "" if interval else "no interval"
+        except UserError as error:  # unreadable predictions leave the number and take the interval
+            interval, lacks = None, f"no interval: {error.message}"
+        if lacks:
+            remarks.append(lacks.removesuffix("."))
+        low, high = interval or (None, None)
+        runs = tuple(record.id for record in chosen)
+        return Measurement(
+            "done", mean, low, high, sd, tuple(sorted(by_seed)), chosen[0].input_size, runs, tuple(remarks)
+        )
+
+
+def _failed(records: Sequence[Record]) -> Measurement | None:
+    if not records:
+        return None
+    latest = {record.seed: record for record in sorted(records, key=_age)}
+    chosen = [latest[seed] for seed in sorted(latest)]
+    status = "failed" if any(record.status == "failed" for record in chosen) else "interrupted"
+    remarks = [f"seed {record.seed} {record.status}: {record.reason}" for record in chosen]
+    return Measurement(
+        status, None, None, None, None, tuple(sorted(latest)), chosen[0].input_size,
+        tuple(record.id for record in chosen), (*_common_flags(chosen), *remarks),
+    )  # fmt: skip
+
+
+def _age(record: Record) -> tuple[str, str]:
+    return record.finished, record.id
+
+
+def _all_but_seed(record: Record) -> str:
+    """Returns what two runs must share to be averaged over seeds, as text."""
+    source = record.weights.get("source")
+    kind = source.get("kind") if isinstance(source, dict) else source
+    return canonical_json(
+        {
+            "precision": record.precision,
+            "settings": record.settings,
+            "preprocess": record.preprocess,
+            "dataset": record.dataset.get("fingerprint"),
+            "split": record.dataset.get("split_sha256"),
+            # weights drawn from the seed differ with it, and are meant to
+            "weights": None if kind == "random" else record.weights.get("digest"),
+            "rsbench": record.environment.get("rsbench"),
+        }
+    )
+
+
+def _common_flags(records: Sequence[Record]) -> list[str]:
+    """Returns every flag of the records once; one that not all seeds have is told with its seeds."""
+    seeds: dict[str, list[int]] = {}
+    for record in records:
+        for flag in record.flags:
+            seeds.setdefault(flag, []).append(record.seed)
+    return [
+        flag if len(having) == len(records) else f"{flag} (seed {', '.join(map(str, having))})"
+        for flag, having in seeds.items()
+    ]
+
+
+def places(records: Iterable[Record]) -> dict[Place, dict[tuple[str, str], Group]]:
+    """Sorts records into places, and there by (data, method).
+
+    A place where one method has several input sizes is split by size, so that a group has one.
+    """
+    found: dict[Place, list[Record]] = {}
+    for record in records:
+        changed = ", ".join(f"{key}={_short(value)}" for key, value in sorted(record.changed.items()))
+        found.setdefault(Place(record.task, record.protocol, record.split, changed), []).append(record)
+    result: dict[Place, dict[tuple[str, str], Group]] = {}
+    for place, members in found.items():
+        sizes: dict[tuple[str, str], set[int]] = {}
+        for record in members:
+            if record.input_size is not None:
+                sizes.setdefault((record.data, record.method), set()).add(record.input_size)
+        split = any(len(several) > 1 for several in sizes.values())
+        for record in members:
+            size = record.input_size if split else None
+            where = Place(place.task, place.protocol, place.split, place.changed, size)
+            groups = result.setdefault(where, {})
+            groups.setdefault((record.data, record.method), Group()).records.append(record)
+    return result
+
+
+def _short(value: object) -> str:
+    return ",".join(map(_short, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,85 @@
+"""The tables of the paper: what their columns mean, and the numbers printed in them."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+
+from rsbench.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedColumn:
+    """One column of a table of the paper, and what rsbench has to put beside it.
+
+    Args:
+        key: column of the CSV file.
+        title: as rsbench prints it.
+        unit: of its numbers.
+        decimals: printed for measured values.
+        task: name of the task that measures it.
+        part: part of the split that the paper reports on.
+        metric: name of the metric, without the part.
+    """
+
+    key: str
+    title: str
+    unit: str
+    decimals: int
+    task: str
+    part: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One row as printed, without the citation; ``values`` holds the printed digits by column key."""
+
+    group: str
+    method: str
+    backbone: str
+    variant: str
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """One table of the paper."""
+
+    number: int
+    caption: str
+    source: str
+    columns: tuple[PublishedColumn, ...]
+    rows: tuple[PublishedRow, ...]
+
+
+def published_table(number: int) -> PublishedTable:
+    """Returns Table ``number`` of the paper.
+
+    Raises:
+        UserError: the paper has no such table.
+
+    >>> table = published_table(1)
+    >>> table.rows[-1].method, table.rows[-1].values["EuroSAT"]
+    ('CtxMIM (ours)', '98.87')
+    """
+    config = tomllib.loads((files("rsbench.configs") / "tables.toml").read_text(encoding="utf-8"))
+    if str(number) not in config:
+        known = ", ".join(key for key in config if key.isdigit())
+        raise UserError(f"There is no table {number}.", f"The paper has the tables {known}.")
+    spec = config[str(number)]
+    columns = []
+    for column in spec["columns"]:
+        part, _, metric = column.pop("metric").partition("/")
+        columns.append(PublishedColumn(**column, part=part, metric=metric))
+    text = (files("rsbench.published") / f"table{number}.csv").read_text(encoding="utf-8")
+    rows = tuple(
+        PublishedRow(
+            **{name: row[name] for name in ("group", "method", "backbone", "variant")},
+            values={column.key: row[column.key] for column in columns},
+        )
+        for row in csv.DictReader(text.splitlines())
+    )
+    return PublishedTable(number, spec["caption"], config["source"], tuple(columns), rows)
