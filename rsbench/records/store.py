@@ -149,9 +149,6 @@ class Store:
                 self.broken.append((self._folder(run), message))
         return iter(sorted(records, key=lambda record: (record.started, record.id)))
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
     def find(self, **filters: Any) -> list[Record]:
         """Returns the records whose fields equal ``filters``; a list, tuple or set means any of its members.
 

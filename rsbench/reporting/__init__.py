@@ -1,0 +1,6 @@
+"""Tables of the paper with published and measured numbers side by side, in several formats."""
+
+from rsbench.reporting.render import FORMATS, render
+from rsbench.reporting.table import Table, build_table
+
+__all__ = ["FORMATS", "Table", "build_table", "render"]

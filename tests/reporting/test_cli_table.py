@@ -1,0 +1,86 @@
+"""``rsbench table`` as a command."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from rsbench.cli.table import table
+from rsbench.errors import UserError
+from rsbench.records import Store
+from rsbench.reporting.render import FORMATS, render
+from rsbench.reporting.table import build_table
+
+app = typer.Typer()
+app.command()(table)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_it_prints_what_render_gives(made, form):
+    result = run(1, "--results", made.root, "--format", form)
+    assert result.exit_code == 0, result.exception
+    assert result.stdout == render(build_table(1, made), form)
+
+
+def test_without_a_results_folder_the_published_table_is_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(2)
+    assert result.exit_code == 0
+    assert result.stdout == render(build_table(2, Store(tmp_path)), "markdown")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_folder_is_results_runs(tmp_path, monkeypatch, make):
+    monkeypatch.chdir(tmp_path)
+    record = make()
+    Store("results/runs").write(record)
+    assert record.id in run(1).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ((1, "--results", "nowhere"), "results folder nowhere does not exist"),
+        ((7,), "no table 7"),
+        ((1, "--format", "markdwon"), "Did you mean 'markdown'"),
+        ((1, "--output", "no/such/folder/t.md"), "cannot be written"),
+    ],
+)
+def test_mistakes_are_the_users_errors(tmp_path, monkeypatch, arguments, match):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert isinstance(result.exception, UserError)
+    assert match in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_output_goes_to_the_file(made, tmp_path):
+    result = run(1, "--results", made.root, "--output", tmp_path / "t.md", "--protocol", "swept")
+    assert result.stdout == ""
+    assert (tmp_path / "t.md").read_text(encoding="utf-8") == render(build_table(1, made, ["swept"]), "markdown")
+
+
+def test_a_broken_run_is_warned_of_on_standard_error(tmp_path):
+    (tmp_path / "0123456789abcdef").mkdir()
+    result = run(1, "--results", tmp_path, "--format", "csv")
+    assert result.exit_code == 0
+    assert "0123456789abcdef cannot be read" in result.stderr
+    assert "0123456789abcdef" not in result.stdout
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_it_imports_neither_torch_nor_pandas(made, form):
+    code = (
+        "import sys, pathlib; from rsbench.cli.table import table;"
+        f"table(1, format={form!r}, results=pathlib.Path({str(made.root)!r}));"
+        "print([m for m in ('torch', 'pandas', 'matplotlib') if m in sys.modules], file=sys.stderr)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "9.67" in out.stdout  # the interval over three seeds was made
+    assert out.stderr.strip() == "[]"
