@@ -65,6 +65,7 @@ class _Mark:
     colour: tuple[int, int, int]
     shadow: Points | None
     cover: int | None
+    number: int  # 1 + index of the object that it is, 0 if it is none
 
 
 @dataclass(eq=False)
@@ -179,21 +180,17 @@ class Canvas:
             offset = reach * np.array([math.cos(self.shadow_angle), math.sin(self.shadow_angle)])
             shadow = hull(np.concatenate([polygon, polygon + offset]))
         red, green, blue = (int(255 * min(max(float(value), 0.0), 1.0)) for value in np.asarray(colour))
-        self._marks.append(_Mark(polygon, (red, green, blue), shadow, COVER.index(cover) if cover else None))
+        number = 0
         if name:
             inside = clip(polygon, self.size, self.size)
             whole = area(polygon)
             if len(inside) >= 3 and (kept := area(inside)) > keep and whole > 0:
                 self.objects.append(SceneObject(name, inside, min(1.0, kept / whole)))
+                number = len(self.objects)
+        self._marks.append(_Mark(polygon, (red, green, blue), shadow, COVER.index(cover) if cover else None, number))
 
-    def finish(self, *, haze: float = 0.0, haze_colour: Colour = (0.62, 0.68, 0.75), gain: float = 1.0) -> Scene:
-        """Draws the things, lights the scene and passes it through an optic and a sensor.
-
-        Args:
-            haze: share of the light that the air adds, in [0, 1).
-            haze_colour: of that light.
-            gain: exposure.
-        """
+    def _draw(self) -> tuple[Image.Image, np.ndarray]:
+        """Returns the ground with the things on it, and the cover of both, at the resolution of the image."""
         enlarged = Image.fromarray(_bytes(self.rgb)).resize([self.size * self.detail] * 2, Image.Resampling.BILINEAR)
         draw = ImageDraw.Draw(enlarged, "RGBA")
         truth = Image.fromarray(self.cover)
@@ -204,14 +201,43 @@ class Canvas:
             draw.polygon(_pixels(mark.polygon, self.detail), fill=(*mark.colour, 255))
             if mark.cover is not None:
                 label.polygon(_pixels(mark.polygon, 1), fill=mark.cover)
-        image = enlarged.reduce(self.detail).filter(ImageFilter.GaussianBlur(self.uniform(0.2, 0.6)))
+        return enlarged.reduce(self.detail), np.asarray(truth).copy()
+
+    def _seen(self) -> tuple[SceneObject, ...]:
+        """Leaves out objects of which more than half lies under things with a height that were drawn later."""
+        front = Image.new("I", (self.size, self.size))
+        draw = ImageDraw.Draw(front)
+        drawn = np.zeros(len(self.objects) + 1)
+        for mark in self._marks:
+            if mark.number or mark.shadow is not None:
+                draw.polygon(_pixels(mark.polygon, 1), fill=mark.number)
+            if mark.number:
+                drawn[mark.number] = area(self.objects[mark.number - 1].polygon)
+        left = np.bincount(np.asarray(front).ravel(), minlength=len(drawn))
+        nested = {"ground_track_field", "tennis_court", "basketball_court", "baseball_diamond", "soccer_ball_field"}
+        return tuple(
+            thing
+            for thing, whole, rest in zip(self.objects, drawn[1:], left[1:], strict=True)
+            if thing.class_name in nested or whole < 4 or rest > 0.5 * whole
+        )
+
+    def finish(self, *, haze: float = 0.0, haze_colour: Colour = (0.62, 0.68, 0.75), gain: float = 1.0) -> Scene:
+        """Draws the things, lights the scene and passes it through an optic and a sensor.
+
+        Args:
+            haze: share of the light that the air adds, in [0, 1).
+            haze_colour: of that light.
+            gain: exposure.
+        """
+        image, truth = self._draw()
+        image = image.filter(ImageFilter.GaussianBlur(self.uniform(0.2, 0.6)))
         pixels = np.asarray(image, dtype=np.float32) / np.float32(255)
         light = 1 + np.float32(0.08) * fractal(self.rng, self.size, 1.5, 1)
         pixels = pixels * (light[..., None] * np.float32(gain))
         pixels += (np.asarray(haze_colour, np.float32) - pixels) * np.float32(haze)
         grain = self.rng.standard_normal(pixels.shape, dtype=np.float32)
         pixels += grain * np.float32(self.uniform(0.004, 0.014))
-        return Scene(_bytes(pixels), tuple(self.objects), np.asarray(truth).copy(), self.gsd)
+        return Scene(_bytes(pixels), self._seen(), truth, self.gsd)
 
 
 def _bytes(pixels: np.ndarray) -> np.ndarray:

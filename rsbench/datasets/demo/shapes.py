@@ -12,13 +12,13 @@ Points = np.ndarray
 def rectangle(x: float, y: float, width: float, height: float, angle: float = 0.0) -> Points:
     """Returns a rectangle with its centre at (x, y), turned by ``angle`` radians."""
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) * [width, height]
-    return turn(corners, angle) + [x, y]
+    return turn(corners, angle) + np.array([x, y])
 
 
 def ellipse(x: float, y: float, width: float, height: float, angle: float = 0.0, corners: int = 20) -> Points:
     """Returns a polygon near the ellipse with axes ``width`` and ``height``."""
     steps = np.arange(corners) * (2 * math.pi / corners)
-    return turn(np.stack([np.cos(steps) * width / 2, np.sin(steps) * height / 2], axis=1), angle) + [x, y]
+    return turn(np.stack([np.cos(steps) * width / 2, np.sin(steps) * height / 2], axis=1), angle) + np.array([x, y])
 
 
 def circle(x: float, y: float, radius: float, corners: int = 20) -> Points:
@@ -30,6 +30,18 @@ def turn(points: Points, angle: float) -> Points:
     """Turns points about the origin by ``angle`` radians (clockwise on the screen, as y points down)."""
     cosine, sine = math.cos(angle), math.sin(angle)
     return points @ np.array([[cosine, sine], [-sine, cosine]])
+
+
+def moved(points: Points, angle: float, x: float, y: float) -> Points:
+    """Turns points about the origin by ``angle`` and shifts them by (x, y)."""
+    shifted: Points = turn(points, angle) + np.array([x, y])
+    return shifted
+
+
+def spot_at(u: float, v: float, angle: float, x: float = 0.0, y: float = 0.0) -> tuple[float, float]:
+    """Returns where (u, v) of a frame that is turned by ``angle`` and centred on (x, y) lies."""
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return x + u * cosine - v * sine, y + u * sine + v * cosine
 
 
 def mirrored(half: list[tuple[float, float]]) -> Points:
