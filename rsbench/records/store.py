@@ -46,6 +46,9 @@ class Store:
 
     Args:
         root: the folder; it is made by the first ``write`` and may be missing until then.
+
+    >>> Store("no/runs/yet").ids()
+    []
     """
 
     def __init__(self, root: str | Path) -> None:
