@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from rsbench.datasets.demo.noise import fractal
 from rsbench.datasets.demo.shapes import Points, area, clip, hull
@@ -158,7 +158,7 @@ class Canvas:
         height: float = 0.0,
         cover: str = "",
         name: str = "",
-        keep: float = 0.0,
+        lifted: bool = False,
     ) -> None:
         """Draws a polygon on top of all that is there.
 
@@ -168,7 +168,7 @@ class Canvas:
             height: in metres; the shadow falls away from the sun, under the thing and over what was drawn before.
             cover: what the ground becomes under it.
             name: class of the object that it is; nothing is recorded if it is empty.
-            keep: smallest area in square pixels that is worth an object.
+            lifted: the shadow is that of a thing above the ground, not of a wall that rises from it.
         """
         polygon = (np.asarray(outline, np.float64) + self.extent / 2) / self.gsd
         low, high = polygon.min(0), polygon.max(0)
@@ -178,13 +178,13 @@ class Canvas:
         if height > 0:
             reach = height * self.shadow_length / self.gsd
             offset = reach * np.array([math.cos(self.shadow_angle), math.sin(self.shadow_angle)])
-            shadow = hull(np.concatenate([polygon, polygon + offset]))
+            shadow = polygon + offset if lifted else hull(np.concatenate([polygon, polygon + offset]))
         red, green, blue = (int(255 * min(max(float(value), 0.0), 1.0)) for value in np.asarray(colour))
         number = 0
         if name:
             inside = clip(polygon, self.size, self.size)
             whole = area(polygon)
-            if len(inside) >= 3 and (kept := area(inside)) > keep and whole > 0:
+            if len(inside) >= 3 and (kept := area(inside)) > 0:
                 self.objects.append(SceneObject(name, inside, min(1.0, kept / whole)))
                 number = len(self.objects)
         self._marks.append(_Mark(polygon, (red, green, blue), shadow, COVER.index(cover) if cover else None, number))
@@ -201,7 +201,11 @@ class Canvas:
             draw.polygon(_pixels(mark.polygon, self.detail), fill=(*mark.colour, 255))
             if mark.cover is not None:
                 label.polygon(_pixels(mark.polygon, 1), fill=mark.cover)
-        return enlarged.reduce(self.detail), np.asarray(truth).copy()
+        if self.chance(0.5):  # a sharp optic, or one that blurs by about a pixel
+            image = enlarged.reduce(self.detail)
+        else:
+            image = enlarged.resize([self.size] * 2, Image.Resampling.BILINEAR)
+        return image, np.asarray(truth).copy()
 
     def _seen(self) -> tuple[SceneObject, ...]:
         """Leaves out objects of which more than half lies under things with a height that were drawn later."""
@@ -230,13 +234,13 @@ class Canvas:
             gain: exposure.
         """
         image, truth = self._draw()
-        image = image.filter(ImageFilter.GaussianBlur(self.uniform(0.2, 0.6)))
-        pixels = np.asarray(image, dtype=np.float32) / np.float32(255)
-        light = 1 + np.float32(0.08) * fractal(self.rng, self.size, 1.5, 1)
-        pixels = pixels * (light[..., None] * np.float32(gain))
-        pixels += (np.asarray(haze_colour, np.float32) - pixels) * np.float32(haze)
+        pixels = np.asarray(image, dtype=np.float32)
+        light = fractal(self.rng, self.size, 1.5, 1) * np.float32(0.08) + np.float32(1)
+        pixels *= (light * np.float32(gain * (1 - haze) / 255))[..., None]
         grain = self.rng.standard_normal(pixels.shape, dtype=np.float32)
-        pixels += grain * np.float32(self.uniform(0.004, 0.014))
+        grain *= np.float32(self.uniform(0.004, 0.014))
+        grain += np.asarray(haze_colour, np.float32) * np.float32(haze)
+        pixels += grain
         return Scene(_bytes(pixels), self._seen(), truth, self.gsd)
 
 

@@ -35,7 +35,7 @@ def ground(
     other: Colour | None = None,
 ) -> None:
     """Covers the scene, or ``alpha`` of it, with a mottled colour that runs over into ``other`` in patches."""
-    texture = c.noise(feature or c.extent / 5, 5)
+    texture = c.noise(feature or c.extent / 5, 4)
     layer = np.asarray(colour, np.float32) * (1 + np.float32(contrast) * texture[..., None])
     if other is not None:
         patch = np.clip(c.noise(feature or c.extent / 4, 3) * 2 + 0.5, 0, 1)[..., None]
@@ -46,7 +46,8 @@ def ground(
 def forest(c: Canvas, alpha: np.ndarray | None = None, *, colour: Colour = WOOD, crown: float = 8.0) -> None:
     """Covers with trees: crowns that are lit on one side, in stands of different age."""
     crowns = c.noise(max(crown, 1.6 * c.gsd), 2)
-    light = 1 + 0.22 * np.clip(relief(crowns, c.shadow_angle), -2, 2.5) + 0.25 * c.noise(c.extent / 3, 3)
+    light = 1 + 0.13 * np.clip(relief(crowns, c.shadow_angle), -2, 2.5) + 0.22 * np.abs(crowns)
+    light += 0.25 * c.noise(c.extent / 3, 3)
     c.paint(c.tint(colour, 0.03) * light[..., None], alpha, "forest")
 
 

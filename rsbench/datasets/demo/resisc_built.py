@@ -104,7 +104,9 @@ def church(c: Canvas) -> None:
     cross = [(nave / 2, 6.5), (nave * 0.2 + 6, 6.5), (nave * 0.2 + 6, arm / 2), (nave * 0.2 - 6, arm / 2),
              (nave * 0.2 - 6, 6.5), (-nave / 2, 6.5)]  # fmt: skip
     outline = np.array(cross + [(x, -y) for x, y in reversed(cross)])
-    c.thing(moved(outline, angle, 0, 0), roof, height=14, cover="building", name="building")
+    for part in (rectangle(0, 0, nave, 13), rectangle(nave * 0.2, 0, 12, arm)):
+        c.thing(moved(part, angle, 0, 0), roof, height=14)
+    c.thing(moved(outline, angle, 0, 0), roof, cover="building", name="building")
     c.thing(moved(rectangle(0, 3.2, nave, 6.4), angle, 0, 0), roof * 1.2)
     c.thing(moved(rectangle(nave * 0.2, 0, 0.9, arm), angle, 0, 0), roof * 1.35)
     c.thing(moved(rectangle(0, 0, nave, 0.9), angle, 0, 0), roof * 1.35)

@@ -61,7 +61,7 @@ def area(points: Points) -> float:
     10.0
     """
     x, y = points[:, 0] - points[0, 0], points[:, 1] - points[0, 1]
-    return round(abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2, 9)
+    return round(abs(float(np.dot(x[:-1], y[1:]) - np.dot(y[:-1], x[1:]))) / 2, 9)  # the first corner is the origin
 
 
 def clip(points: Points, width: float, height: float) -> Points:

@@ -69,7 +69,7 @@ def lorry(c: Canvas, x: float, y: float, angle: float) -> None:
 def plane(c: Canvas, x: float, y: float, length: float, angle: float) -> None:
     """An airliner or a small plane: swept wings, tail, engines."""
     colour = c.tint(WHITE, 0.04)
-    c.thing(place(_PLANE, x, y, length, angle), colour, height=0.12 * length, name="plane")
+    c.thing(place(_PLANE, x, y, length, angle), colour, height=0.12 * length, name="plane", lifted=True)
     for side in (-0.16, 0.16):
         engine = moved(ellipse(0.05, side, 0.10, 0.045, corners=8) * length, angle, x, y)
         c.thing(engine, colour * 0.62)
@@ -124,10 +124,12 @@ def court(c: Canvas, x: float, y: float, angle: float, *, kind: str) -> None:
         inside(0, 0, edge, width, WHITE)
         c.thing(moved(circle(0, 0, 2.4), angle, x, y), WHITE)
         c.thing(moved(circle(0, 0, 2.4 - edge), angle, x, y), floor)
+        arc = [math.radians(90 + 12 * step) for step in range(16)]
         for side in (-1, 1):
-            c.thing(moved(ellipse(side * 13.5, 0, 15, 13.5), angle, x, y), WHITE)
-            c.thing(moved(ellipse(side * 13.5, 0, 15 - 2 * edge, 13.5 - 2 * edge), angle, x, y), floor * 0.95)
-            inside(side * 11.2, 0, 5.8, 4.9, c.tint(outer, 0.02))
+            for shrink, colour in ((0.0, np.array(WHITE)), (edge, floor * 0.95)):
+                half = [(14 - edge + (7.6 - shrink) * math.cos(t), (6.7 - shrink) * math.sin(t)) for t in arc]
+                c.thing(moved(_points(half) * [side, 1], angle, x, y), colour)
+            inside(side * 11.2, 0, 5.8 - edge, 4.9, c.tint(outer, 0.02))
 
 
 def diamond(c: Canvas, x: float, y: float, reach: float, angle: float) -> None:
