@@ -191,7 +191,11 @@ class Canvas:
 
     def _draw(self) -> tuple[Image.Image, np.ndarray]:
         """Returns the ground with the things on it, and the cover of both, at the resolution of the image."""
-        enlarged = Image.fromarray(_bytes(self.rgb)).resize([self.size * self.detail] * 2, Image.Resampling.BILINEAR)
+        soft = self.chance(0.5)  # an optic that blurs by about a pixel, or a sharp one
+        base = Image.fromarray(_bytes(self.rgb))
+        if not self._marks and not soft:
+            return base, self.cover
+        enlarged = base.resize([self.size * self.detail] * 2, Image.Resampling.BILINEAR)
         draw = ImageDraw.Draw(enlarged, "RGBA")
         truth = Image.fromarray(self.cover)
         label = ImageDraw.Draw(truth)
@@ -201,10 +205,7 @@ class Canvas:
             draw.polygon(_pixels(mark.polygon, self.detail), fill=(*mark.colour, 255))
             if mark.cover is not None:
                 label.polygon(_pixels(mark.polygon, 1), fill=mark.cover)
-        if self.chance(0.5):  # a sharp optic, or one that blurs by about a pixel
-            image = enlarged.reduce(self.detail)
-        else:
-            image = enlarged.resize([self.size] * 2, Image.Resampling.BILINEAR)
+        image = enlarged.resize(base.size, Image.Resampling.BILINEAR) if soft else enlarged.reduce(self.detail)
         return image, np.asarray(truth).copy()
 
     def _seen(self) -> tuple[SceneObject, ...]:
