@@ -136,7 +136,7 @@ def _steps(
                 if not math.isfinite(float(losses["loss"].detach())):
                     shown = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
                     raise RunError(
-                        f"The loss is not finite at step {position.total + 1} ({shown}); batch: {plan.describe(batch)}.",
+                        f"The loss is not finite at step {position.total + 1} ({shown}), items {plan.describe(batch)}.",
                         "Lower the learning rate, or use --precision 32-true.",
                     )
                 fabric.backward(losses["loss"] / plan.accumulate)

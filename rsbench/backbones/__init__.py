@@ -40,9 +40,7 @@ def create(architecture: str | Callable[..., Backbone], seed: int = 0, **kwargs:
     """
     if isinstance(architecture, str):
         if architecture not in ARCHITECTURES:
-            raise UserError(
-                f"There is no architecture {architecture!r}.", near_miss(architecture, ARCHITECTURES)
-            )
+            raise UserError(f"There is no architecture {architecture!r}.", near_miss(architecture, ARCHITECTURES))
         build = ARCHITECTURES[architecture]
     else:
         build = architecture

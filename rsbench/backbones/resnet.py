@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import timm
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from rsbench.backbones.contract import Backbone
 
@@ -37,3 +40,24 @@ class ResNetBackbone(Backbone):
 def resnet50() -> ResNetBackbone:
     """ResNet-50: 23.5 M parameters, embedding 2048, any input size."""
     return ResNetBackbone(timm.create_model("resnet50", pretrained=False, num_classes=0))
+
+
+def fold_batchnorm(backbone: Backbone) -> Backbone:
+    """Folds BatchNorm in evaluation mode into the convolution before it, in place; other networks stay as they are.
+
+    Pairs are ``convN`` and ``bnN`` of one block, and a convolution directly before a BatchNorm in an
+    ``nn.Sequential``. The result computes the same function up to rounding.
+    """
+    if not isinstance(backbone, ResNetBackbone):
+        return backbone
+    for block in list(backbone.modules()):
+        children = dict(block.named_children())
+        pairs = [(name, name.replace("conv", "bn")) for name in children if name.startswith("conv")]
+        if isinstance(block, nn.Sequential):
+            names = list(children)
+            pairs = list(itertools.pairwise(names))
+        for conv, norm in pairs:
+            if isinstance(children.get(conv), nn.Conv2d) and isinstance(children.get(norm), nn.BatchNorm2d):
+                setattr(block, conv, fuse_conv_bn_eval(children[conv], children[norm]))
+                setattr(block, norm, nn.Identity())
+    return backbone

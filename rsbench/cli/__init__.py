@@ -9,9 +9,12 @@ from typing import Annotated
 import click
 import typer
 
+from rsbench.cli.cache import cache
 from rsbench.cli.common import settings_of_process
 from rsbench.cli.lists import show_list
 from rsbench.cli.pretrain import pretrain, reconstruct
+from rsbench.cli.run import run
+from rsbench.cli.table import table
 from rsbench.errors import RsbenchError, RunError
 
 app = typer.Typer(
@@ -22,9 +25,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("run")(run)
+app.command("table")(table)
+app.command("list")(show_list)
 app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
-app.command("list")(show_list)
+app.add_typer(cache, name="cache")
 
 
 def _version(wanted: bool) -> None:

@@ -75,3 +75,39 @@ class PretrainingProgress:
     @staticmethod
     def _losses(values: Mapping[str, float]) -> str:
         return "  ".join(f"{name} {values[name]:.4f}" for name in LOSSES if name in values)
+
+
+class EvaluationProgress:
+    """Shows how many images of how many are done; nothing where standard error is no terminal.
+
+    Args:
+        title: before the bar.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.console = Console(stderr=True)
+        self.bar: Progress | None = None
+        self.task: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.pause()
+
+    def __call__(self, done: int, total: int) -> None:
+        if not self.console.is_terminal:
+            return
+        if self.bar is None:
+            columns = (TextColumn(self.title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self.bar = Progress(*columns, console=self.console, transient=True)
+            self.task = self.bar.add_task("", total=total)
+            self.bar.start()
+        self.bar.update(self.task, completed=done, total=total)
+
+    def pause(self) -> None:
+        """Takes the bar away before something is printed."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None

@@ -1,0 +1,113 @@
+"""Frozen features: one pass of the backbone over all images of a dataset."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rsbench.backbones import Backbone
+from rsbench.backbones.resnet import fold_batchnorm
+from rsbench.errors import RunError
+from rsbench.preprocessing import Preprocessor
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """Features of N images.
+
+    Attributes:
+        features: float32 (N, D).
+        seconds: that the pass took.
+        images_per_second: of the pass.
+    """
+
+    features: np.ndarray
+    seconds: float
+    images_per_second: float
+
+
+def batches(
+    load: Callable[[Path], np.ndarray], paths: Sequence[Path], preprocessor: Preprocessor, size: int
+) -> Iterator[Tensor]:
+    """Yields preprocessed batches (B, 3, H, W) of ``size`` images, decoding the next one meanwhile."""
+
+    def make(start: int) -> Tensor:
+        return preprocessor([load(path) for path in paths[start : start + size]])
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        starts = range(0, len(paths), size)
+        pending = pool.submit(make, 0) if paths else None
+        for start in starts:
+            assert pending is not None
+            ready = pending.result()
+            following = start + size
+            pending = pool.submit(make, following) if following < len(paths) else None
+            yield ready
+
+
+def extract(
+    backbone: Backbone,
+    load: Callable[[Path], np.ndarray],
+    paths: Sequence[Path],
+    preprocessor: Preprocessor,
+    *,
+    precision: str = "fp32",
+    device: str = "cpu",
+    batch_size: int = 64,
+    report: Callable[[int], Any] = lambda done: None,
+) -> Extraction:
+    """Embeds images with a frozen backbone.
+
+    In fp32 nothing is approximated: BatchNorm in evaluation mode is folded into the convolutions before it (equal
+    up to rounding, 1e-6 relative), and the arithmetic stays in fp32.
+
+    Args:
+        backbone: frozen; it is not changed.
+        load: decodes a file to uint8 (H, W, 3).
+        paths: of the N images.
+        preprocessor: of the method.
+        precision: ``fp32`` or ``bf16`` (autocast).
+        device: where to compute.
+        batch_size: images at once; does not change the result beyond rounding.
+        report: called with the number of images done.
+
+    Raises:
+        RunError: features are not finite, or do not depend on the image.
+    """
+    network = fold_batchnorm(deepcopy(backbone)).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    features = np.empty((len(paths), backbone.embedding_dim), dtype=np.float32)
+    start = time.perf_counter()
+    done = 0
+    kind = torch.device(device).type
+    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"):
+        for images in batches(load, paths, preprocessor, batch_size):
+            embedding = network.embed(images.to(device, non_blocking=True)).float().cpu().numpy()
+            features[done : done + len(embedding)] = embedding
+            done += len(embedding)
+            report(done)
+    seconds = time.perf_counter() - start
+    check_features(features)
+    return Extraction(features, seconds, len(paths) / seconds)
+
+
+def check_features(features: np.ndarray) -> None:
+    """Raises RunError if features (N, D) are not finite or the same for all images."""
+    if not np.isfinite(features).all():
+        rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        raise RunError(
+            f"{len(rows)} of {len(features)} embeddings are not finite, the first at image {rows[0]}.",
+            "Use --precision fp32, and check the checkpoint and the normalisation.",
+        )
+    if len(features) > 1 and not (features != features[0]).any():
+        raise RunError("All images have the same embedding.", "The backbone ignores its input: check the checkpoint.")
