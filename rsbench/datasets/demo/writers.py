@@ -35,7 +35,7 @@ def write_eurosat(root: str | Path, seed: int = 0, *, per_class: int = 60) -> Sp
     return _write(Path(root), "eurosat", "2750", "eurosat", EUROSAT, "{class}/{class}_{number}.jpg", seed, per_class)
 
 
-def write_resisc45(root: str | Path, seed: int = 0, *, per_class: int = 12) -> SplitList:
+def write_resisc45(root: str | Path, seed: int = 0, *, per_class: int = 10) -> SplitList:
     """Writes demo scenes as ``root/NWPU-RESISC45/<class>/<class>_001.jpg``, 256 x 256 pixels, unless they are there.
 
     Arguments, result and errors as for ``write_eurosat``; there are 45 classes.
