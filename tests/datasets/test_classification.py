@@ -101,7 +101,7 @@ def test_split_of_another_dataset(demo_eurosat: Data, tmp_path: Path) -> None:
 
 def test_unused_images_may_be_there(demo_eurosat: Data, tmp_path: Path) -> None:
     root, _ = demo_eurosat
-    rows = dict.fromkeys(EUROSAT.classes, ["train", "", "", "val", ""])
+    rows = {name: ["train", "", "", "val", ""] for name in EUROSAT.classes}
     split = write_split(tmp_path / "s.txt", name="few", ids="{class}/{class}_{number}.jpg", assignment=rows)
     assert {k: len(v) for k, v in open_eurosat(root, split).parts.items()} == {"train": 10, "val": 10}
 
@@ -148,7 +148,7 @@ def test_fingerprint_of_another_name_differs(tmp_path: Path) -> None:
     prints = []
     for ids in ("{class}/{class}_{number:03d}.jpg", "{class}/{class}_{number:04d}.jpg"):
         folder = tmp_path / str(len(prints))
-        rows = dict.fromkeys(RESISC45.classes, ["train"])
+        rows = {name: ["train"] for name in RESISC45.classes}
         split = write_split(tmp_path / "s.txt", name="n", ids=ids, assignment=rows)
         for key in split.parts["train"]:
             (folder / key).parent.mkdir(parents=True)

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rsbench.datasets import resisc45
@@ -17,9 +17,10 @@ from rsbench.task import Split
 CLASSES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters="/\\#{}"), min_size=1)
 PARTS = st.sampled_from(["train", "val", "test", "extra", "tiny", ""])
 ROWS = st.dictionaries(CLASSES.filter(lambda c: c not in (".", "..")), st.lists(PARTS, max_size=12), min_size=1)
-SPLITS = [split for task in load().tasks.items.values() if task.kind == "classification" for split in task.splits]
+SPLITS = [split for name in ("eurosat", "resisc45") for split in load().task(name).splits]
 
 
+@settings(deadline=None)
 @given(rows=ROWS.filter(lambda rows: any(part for row in rows.values() for part in row)), comment=st.text(max_size=30))
 def test_round_trip(rows: dict[str, list[str]], comment: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("split") / "list.txt"
@@ -128,6 +129,7 @@ def test_resisc45_lists_can_be_drawn_again(name: str, tmp_path: Path) -> None:
         assert counts == shares
 
 
+@settings(deadline=None)
 @given(size=st.integers(0, 60), seed=st.integers(0, 99), train=st.integers(1, 9))
 def test_stratified_shares(size: int, seed: int, train: int) -> None:
     shares = {"train": train / 10, "test": 1 - train / 10}

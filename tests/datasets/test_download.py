@@ -1,0 +1,172 @@
+"""Downloads against a server on this machine: right bytes, wrong bytes, no bytes, half of them."""
+
+import hashlib
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from rsbench.datasets.download import EUROSAT_ZIP, Archive, data_home, fetch, get_archive, unzip
+from rsbench.errors import UserError
+
+BODY = bytes(range(256)) * 4000
+GOOD = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    requests: list[tuple[str, str]] = []  # noqa: RUF012 - the server makes the handlers, they share this
+    files: dict[str, bytes] = {}  # noqa: RUF012
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range", "")
+        self.requests.append((self.path, wanted))
+        body = self.files.get(self.path.removesuffix("?cut").removesuffix("?norange"))
+        if body is None:
+            self.send_error(404)
+            return
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and "norange" not in self.path else 0
+        if start >= len(body):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        rest = body[start:]
+        self.wfile.write(rest[: len(rest) // 2] if self.path.endswith("?cut") else rest)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Handler.requests, Handler.files = [], {"/good": BODY, "/bad": BODY[:-1] + b"x"}
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{running.server_address[1]}"
+    running.shutdown()
+    running.server_close()
+
+
+def test_good_file_is_fetched_once(server: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = fetch([f"{server}/good"], tmp_path / "deep" / "file", GOOD, title="a file")
+    assert path.read_bytes() == BODY
+    assert fetch([f"{server}/good"], path, GOOD) == path
+    assert len(Handler.requests) == 1
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+    assert capsys.readouterr().out == ""  # progress goes to standard error
+
+
+def test_next_mirror_is_tried(server: str, tmp_path: Path) -> None:
+    urls = [f"{server}/absent", f"{server}/bad", f"{server}/good"]
+    assert fetch(urls, tmp_path / "file", GOOD).read_bytes() == BODY
+    assert [path for path, _ in Handler.requests] == ["/absent", "/bad", "/good"]
+
+
+def test_every_failure_is_named(server: str, tmp_path: Path) -> None:
+    urls = [f"{server}/absent", f"{server}/bad", "http://127.0.0.1:1/closed"]
+    with pytest.raises(UserError) as error:
+        fetch(urls, tmp_path / "file", GOOD, title="The data", page="https://example.org")
+    assert "HTTP status 404" in error.value.message and "checksum is not sha256:" in error.value.message
+    assert "127.0.0.1:1" in error.value.message
+    assert str(tmp_path / "file") in error.value.hint and "https://example.org" in error.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("second", ["good", "good?norange"])
+def test_interrupted_transfer_goes_on(server: str, tmp_path: Path, second: str) -> None:
+    with pytest.raises(UserError, match="could not be downloaded"):
+        fetch([f"{server}/good?cut"], tmp_path / "file", GOOD)
+    assert not (tmp_path / "file").exists()
+    arrived = (tmp_path / "file.part").stat().st_size
+    assert 0 < arrived <= len(BODY) // 2
+    assert fetch([f"{server}/{second}"], tmp_path / "file", GOOD).read_bytes() == BODY
+    assert Handler.requests[-1] == (f"/{second}", f"bytes={arrived}-")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_whole_part_is_taken_and_a_spoilt_one_thrown_away(server: str, tmp_path: Path) -> None:
+    (tmp_path / "file.part").write_bytes(BODY)
+    assert fetch([f"{server}/good"], tmp_path / "file", GOOD).read_bytes() == BODY
+    (tmp_path / "other.part").write_bytes(b"x" * 1000)
+    with pytest.raises(UserError, match="checksum"):
+        fetch([f"{server}/good"], tmp_path / "other", GOOD)
+    assert fetch([f"{server}/good"], tmp_path / "other", GOOD).read_bytes() == BODY
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def archive_of(server: str, content: bytes) -> Archive:
+    Handler.files["/data.zip"] = content
+    return Archive(
+        title="data",
+        file="data.zip",
+        urls=(f"{server}/data.zip",),
+        checksum=f"md5:{hashlib.md5(content).hexdigest()}",
+        holds="2750",
+        page="https://example.org",
+    )
+
+
+def test_archive_is_unpacked_and_removed(server: str, tmp_path: Path) -> None:
+    archive = archive_of(server, zipped({"2750/Forest/Forest_1.jpg": b"f", "__MACOSX/._x": b"m"}))
+    for _ in range(2):
+        get_archive(archive, tmp_path / "eurosat")
+    assert (tmp_path / "eurosat/2750/Forest/Forest_1.jpg").read_bytes() == b"f"
+    assert [p.name for p in (tmp_path / "eurosat").iterdir()] == ["2750"]
+    assert len(Handler.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "2750/../../evil", "2750\\..\\..\\evil", "C:/evil"])
+def test_archive_may_not_leave_the_folder(name: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.zip").write_bytes(zipped({"2750/a": b"a", name: b"e"}))
+    with pytest.raises(UserError, match="leaves the folder"):
+        unzip(tmp_path / "in" / "a.zip", tmp_path / "in", "2750")
+    assert [p.name for p in tmp_path.rglob("*")] == ["in", "a.zip"]
+
+
+def test_damaged_archives(tmp_path: Path) -> None:
+    whole = zipped({"2750/a": bytes(9000), "b": b""})
+    for content, reason in (
+        (whole[:4000], "not a whole ZIP"),
+        (b"", "not a whole ZIP"),
+        (whole.replace(bytes(8), b"damaged!", 1), "not a whole ZIP"),
+        (zipped({"other/a": b"a"}), "no folder '2750'"),
+    ):
+        (tmp_path / "a.zip").write_bytes(content)
+        with pytest.raises(UserError, match=reason):
+            unzip(tmp_path / "a.zip", tmp_path, "2750")
+        assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_data_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("RSBENCH_DATA", raising=False)
+    assert data_home() == tmp_path / "rsbench" / "data"
+    monkeypatch.setenv("RSBENCH_DATA", str(tmp_path / "mine"))
+    assert data_home() == tmp_path / "mine"
+    monkeypatch.delenv("RSBENCH_DATA")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert data_home() == Path.home() / ".cache" / "rsbench" / "data"
+
+
+def test_addresses_agree_with_torchvision() -> None:
+    """torchvision is an independent source of the address and the checksum of EuroSAT."""
+    import inspect
+
+    from torchvision.datasets import EuroSAT
+
+    source = inspect.getsource(EuroSAT.download)
+    assert EUROSAT_ZIP.checksum.removeprefix("md5:") in source
+    assert any(url in source for url in EUROSAT_ZIP.urls)
