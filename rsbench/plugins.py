@@ -16,6 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -92,10 +93,9 @@ class Registry:
             raise self._blame_broken(error) from None
 
     def _blame_broken(self, error: UserError) -> UserError:
-        if not self.broken:
-            return error
-        origins = ", ".join(broken.origin for broken in self.broken)
-        return UserError(error.message, f"{error.hint} (Broken plugins, see rsbench list: {origins}.)")
+        """Adds the broken plugins to ``error``: what is looked for may be in one of them."""
+        lines = [error.hint, *(f"Broken plugin {broken.origin}: {broken.reason}" for broken in self.broken)]
+        return UserError(error.message, "\n  ".join(lines))
 
     def add_module(self, module: ModuleType, origin: str) -> None:
         """Registers every Method and Task at the module level of ``module``."""
@@ -126,24 +126,30 @@ def load(files: Sequence[str | Path] = ()) -> Registry:
 
 
 def _found(files: Sequence[str | Path]) -> Iterator[tuple[str, ModuleType | Broken]]:
-    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.value, point.name)):
-        name = point.value.partition(":")[0]
-        package = _attempt(name, lambda name=name: importlib.import_module(name))
+    for name in sorted({point.module for point in entry_points(group=GROUP)}):
+        package = _attempt(name, partial(importlib.import_module, name))
         yield name, package
-        for info in pkgutil.iter_modules(getattr(package, "__path__", []), name + "."):
-            yield info.name, _attempt(info.name, lambda name=info.name: importlib.import_module(name))
+        for info in pkgutil.iter_modules(getattr(package, "__path__", [])):
+            if not info.name.startswith("_"):  # private modules are the plugin's own, and __main__ would run it
+                inner = f"{name}.{info.name}"
+                yield inner, _attempt(inner, partial(importlib.import_module, inner))
     listed = [part for part in os.environ.get("RSBENCH_PLUGINS", "").split(os.pathsep) if part]
     for path in dict.fromkeys(Path(file).resolve() for file in [*listed, *files]):
+        if not path.exists():
+            raise UserError(f"The plugin {path} does not exist.", "Check --plugin and RSBENCH_PLUGINS.")
         if not path.is_file() or path.suffix != ".py":
-            raise UserError(f"The plugin {path} is not a Python file.", "Check --plugin and RSBENCH_PLUGINS.")
-        yield str(path), _attempt(str(path), lambda path=path: _import_file(path))
+            raise UserError(f"The plugin {path} is not a Python file.", "A package comes in as an entry point.")
+        yield str(path), _attempt(str(path), partial(_import_file, path))
 
 
 def _attempt(origin: str, load_module: Callable[[], ModuleType]) -> ModuleType | Broken:
     try:
         return load_module()
-    except Exception as error:  # whatever a stranger's module raises is its own failure; it is listed as broken
-        reason = error.message if isinstance(error, RsbenchError) else f"{type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # whatever a stranger's module raises is its own failure, and is listed
+        if isinstance(error, RsbenchError):
+            reason = f"{error.message} {error.hint}".strip()
+        else:
+            reason = f"{type(error).__name__}: {error}"
         return Broken(origin, reason, "".join(traceback.format_exception(error)))
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 from rsbench.cli.cache import cache
@@ -31,6 +30,9 @@ app.command("list")(show_list)
 app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
 app.add_typer(cache, name="cache")
+
+# Newer versions of Typer carry a click of their own: the usage errors are those of the click that this Typer uses.
+_USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 
 def _version(wanted: bool) -> None:
@@ -66,10 +68,10 @@ def _main(arguments: list[str]) -> int:
         if error.hint:
             typer.echo(f"  {error.hint}", err=True)
         return 1 if isinstance(error, RunError) else 2
-    except click.ClickException as error:
+    except _USAGE_ERROR as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("Interrupted.", err=True)
         return 130
     return code if isinstance(code, int) else 0

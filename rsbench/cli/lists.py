@@ -1,19 +1,35 @@
-"""``rsbench list methods`` and ``rsbench list tasks``."""
+"""``rsbench list methods`` and ``rsbench list tasks``: what is installed, and which plugins are broken.
+
+It prints plain text and imports neither torch nor rich, because it is asked often and must answer at once.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib import resources
 from typing import Annotated, Any, Literal
 
 import typer
 
-from rsbench.cli.common import Plugins, registry
+from rsbench.cli.common import Plugins, registry, settings_of_process
+from rsbench.method import Shipped, Url, User, Weights
 from rsbench.plugins import Registry
+
+SHOWN: Mapping[str, Sequence[str]] = {
+    "methods": ("method", "title", "input", "weights_state", "licence", "default"),
+    "tasks": ("task", "title", "kind", "classes", "splits", "protocols", "ranked_by", "licence"),
+}
+_GAP = "  "
 
 
 def show_list(
     what: Annotated[Literal["methods", "tasks"], typer.Argument(help="methods or tasks", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything that is known, as JSON.")] = False,
     plugin: Plugins = None,
 ) -> None:
     """List what is installed: methods with their variants, or tasks."""
@@ -21,44 +37,63 @@ def show_list(
     rows = methods(found) if what == "methods" else tasks(found)
     if as_json:
         broken = [{"origin": item.origin, "reason": item.reason} for item in found.broken]
-        typer.echo(json.dumps({what: rows, "broken": broken}, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    shown = [key for key in (rows[0] if rows else {}) if key not in ("citation", "paper", "settings")]
-    for key in shown:
-        table.add_column(key.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row[key]) for key in shown))
-    console = Console(soft_wrap=False)
-    console.print(table)
+        typer.echo(json.dumps({what: rows, "broken": broken}, indent=2, default=str))
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for line in table(rows, SHOWN[what], width):
+            typer.echo(line)
     for item in found.broken:
         typer.echo(f"Broken plugin {item.origin}: {item.reason}", err=True)
+        if settings_of_process.debug:
+            typer.echo(item.traceback.rstrip(), err=True)
 
 
 def methods(found: Registry) -> list[dict[str, Any]]:
-    """One row per method and variant."""
+    """One row per method and variant, the default variant of each method first."""
     rows = []
     for name, method in sorted(found.methods.items.items()):
-        for variant, weights in method.variants.items():
+        for variant, weights in sorted(method.variants.items(), key=lambda item: item[0] != method.default_variant):
             rows.append(
                 {
                     "method": f"{name}/{variant}",
                     "title": method.row_title(variant),
                     "paradigm": method.paradigm,
-                    "input": f"{weights.preprocess.size} px",
-                    "weights": weights.source.kind,
-                    "licence": weights.licence or "unknown",
+                    "reimplemented": method.reimplemented,
                     "default": variant == method.default_variant,
+                    "architecture": weights.architecture_name,
+                    "kwargs": dict(weights.kwargs),
+                    "input": f"{weights.preprocess.size} px",
+                    "preprocess": asdict(weights.preprocess),
+                    "weights": weights.source.kind,
+                    "weights_state": state(weights),
+                    "source": asdict(weights.source),
+                    "sha256": weights.sha256,
+                    "size_bytes": weights.size_bytes,
+                    "licence": weights.licence or "unknown",
                     "pretraining_data": list(weights.pretraining_data),
+                    "note": weights.note,
                     "origin": found.methods.origins[name],
                     "paper": method.paper,
+                    "code": method.code,
+                    "code_licence": method.licence,
                     "citation": method.citation,
                 }
             )
     return rows
+
+
+def state(weights: Weights) -> str:
+    """What it takes to have these weights, in a few words."""
+    source = weights.source
+    if isinstance(source, Shipped):
+        try:
+            there = resources.files(source.package).joinpath(source.file).is_file()
+        except ModuleNotFoundError:
+            there = False
+        return "shipped" if there else "shipped, but missing"
+    if isinstance(source, User):
+        return "needs --checkpoint"
+    return "downloaded when used" if isinstance(source, Url) else "drawn from the seed"
 
 
 def tasks(found: Registry) -> list[dict[str, Any]]:
@@ -69,15 +104,55 @@ def tasks(found: Registry) -> list[dict[str, Any]]:
             "title": task.title,
             "kind": task.kind,
             "classes": len(task.classes),
+            "class_names": list(task.classes),
             "splits": [split.name for split in task.splits],
+            "split_files": [{**vars(split), "counts": dict(split.counts)} for split in task.splits],
             "protocols": [protocol.name for protocol in task.protocols],
+            "settings": {
+                protocol.name: {"description": protocol.description, **protocol.settings} for protocol in task.protocols
+            },
+            "metrics": list(task.metrics),
+            "train": task.train,
+            "report": list(task.report),
             "ranked_by": task.rank,
             "licence": task.licence or "unknown",
+            "note": task.note,
             "origin": found.tasks.origins[name],
+            "url": task.url,
             "citation": task.citation,
         }
         for name, task in sorted(found.tasks.items.items())
     ]
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], width: int | None) -> list[str]:
+    """Returns the lines of a table with aligned columns.
+
+    >>> table([{"task": "eurosat", "splits": ["seco", "own"]}], ["task", "splits"], None)
+    ['task     splits', 'eurosat  seco, own']
+
+    Args:
+        rows: values by column.
+        columns: those to show, in order.
+        width: of the terminal; a table that is wider has its widest columns folded between words. None never folds.
+    """
+    cells = [[name.replace("_", " ") for name in columns], *([_cell(row[name]) for name in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    words = [max(len(word) for cell in column for word in cell.split()) for column in zip(*cells, strict=True)]
+    while width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+        room = [have - least for have, least in zip(widths, words, strict=True)]
+        if not any(room):  # a table of whole words that is still too wide stays so
+            break
+        widths[max(range(len(widths)), key=lambda n: (room[n] > 0, widths[n]))] -= 1
+    lines = []
+    for row in cells:
+        folded = [
+            textwrap.wrap(cell, size, break_on_hyphens=False) or [""] for cell, size in zip(row, widths, strict=True)
+        ]
+        for number in range(max(map(len, folded))):
+            parts = [part[number] if number < len(part) else "" for part in folded]
+            lines.append(_GAP.join(part.ljust(size) for part, size in zip(parts, widths, strict=True)).rstrip())
+    return lines
 
 
 def _cell(value: Any) -> str:
