@@ -74,7 +74,7 @@ class Store:
             (temporary / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
             _sync(temporary / RECORD)
             _sync(temporary)
-            with self._one_writer():
+            with self._locked(write=True):
                 if record.status != "done" and self._done(record.id):
                     return self._folder(record.id)
                 if final.exists():
@@ -88,18 +88,29 @@ class Store:
         return final
 
     @contextmanager
-    def _one_writer(self) -> Iterator[None]:
-        """Holds the store's lock: two writers that swap folders at once could lose one. The system frees it."""
-        if fcntl is None:
-            yield
+    def _locked(self, *, write: bool) -> Iterator[None]:
+        """Holds the store's lock, which the system frees when a process dies.
+
+        Two writers that swap folders at once could lose one, and the list of a folder's names that is read while
+        one of them is changed may hold neither the old nor the new.
+        """
+        path = self.root / ".lock"
+        try:
+            file = path.open("w" if write else "r")
+        except OSError:
+            if write:
+                raise
+            yield  # nobody has written here, or the store was copied without its lock
             return
-        with (self.root / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
             yield
 
     def _done(self, run: str) -> bool:
+        """Whether there is a finished run of this id; it is called under the lock, so it must not list the store."""
         try:
-            return self.read(run).status == "done"
+            return parse(self._text(run), run).status == "done"
         except (UserError, ValueError, OSError):  # absent or unreadable: nothing worth keeping
             return False
 
@@ -115,11 +126,15 @@ class Store:
                 continue
         return read(self._folder(run))
 
+    def _text(self, run: str) -> str:
+        return self._open(run, lambda folder: (folder / RECORD).read_text(encoding="utf-8"))
+
     def ids(self) -> list[str]:
         """Returns the ids of all runs in the store, sorted."""
         if not self.root.is_dir():
             return []
-        folders = [entry.name for entry in self.root.iterdir() if entry.is_dir()]
+        with self._locked(write=False):
+            folders = [entry.name for entry in self.root.iterdir() if entry.is_dir()]
         moved = [name[1:-4] for name in folders if name.startswith(".") and name.endswith(".old")]
         return sorted({name for name in folders if not name.startswith(".")}.union(moved))
 
@@ -130,7 +145,7 @@ class Store:
             UserError: there is no such run, its record is of a newer schema, or it is not a record.
         """
         try:
-            text = self._open(run, lambda folder: (folder / RECORD).read_text(encoding="utf-8"))
+            text = self._text(run)
         except (FileNotFoundError, NotADirectoryError):
             if not self._folder(run).is_dir():
                 raise UserError(f"There is no run {run!r} in {self.root}.", near_miss(run, self.ids())) from None
