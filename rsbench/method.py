@@ -169,6 +169,11 @@ class Weights:
         object.__setattr__(self, "kwargs", MappingProxyType(dict(self.kwargs)))
         if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
             raise UserError(f"Weights: sha256 {self.sha256!r} is not 64 hex digits.", "Copy it from sha256sum.")
+        if not isinstance(self.architecture, str) and not hasattr(self.architecture, "__qualname__"):
+            raise UserError(
+                f"Weights: the architecture {self.architecture!r} has no name to be recorded.",
+                "Give a function or a class, and its arguments as kwargs.",
+            )
 
     @property
     def architecture_name(self) -> str:

@@ -154,7 +154,9 @@ def _attempt(origin: str, load_module: Callable[[], ModuleType]) -> ModuleType |
 
 
 def _import_file(path: Path) -> ModuleType:
-    name = f"rsbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    # Named after its content: the name is part of the identity of an architecture that the file defines, so features
+    # of an older version of the code are never taken for those of the new one, wherever the file lies.
+    name = f"rsbench_plugin_{path.stem}_{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
