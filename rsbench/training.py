@@ -134,7 +134,7 @@ def _steps(
             with fabric.no_backward_sync(module, enabled=part + 1 < plan.accumulate):  # type: ignore[arg-type]
                 losses = plan.losses(module, batch)
                 if not math.isfinite(float(losses["loss"].detach())):
-                    shown = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
+                    shown = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
                     raise RunError(
                         f"The loss is not finite at step {position.total + 1} ({shown}), items {plan.describe(batch)}.",
                         "Lower the learning rate, or use --precision 32-true.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 import time
@@ -49,13 +50,16 @@ class Machine:
 
     def fabric(self) -> Fabric:
         """Launches Fabric; ranks come from ``torchrun`` or SLURM where one of them started this process."""
-        devices = self.devices
-        if devices == "auto" and not torch.cuda.is_available():
+        devices, nodes = self.devices, self.nodes
+        if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun has made one process per device already
+            devices = int(os.environ["LOCAL_WORLD_SIZE"])
+            nodes = int(os.environ["WORLD_SIZE"]) // devices
+        elif devices == "auto" and not (torch.cuda.is_available() and self.accelerator != "cpu"):
             devices = 1
         fabric = Fabric(
             accelerator=self.accelerator,
             devices=devices,
-            num_nodes=self.nodes,
+            num_nodes=nodes,
             precision=self.precision,  # type: ignore[arg-type]
         )
         fabric.launch()
