@@ -72,6 +72,7 @@ def _main(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:  # newer versions of Typer turn the interruption into this exit code themselves
         typer.echo("Interrupted.", err=True)
-        return 130
     return code if isinstance(code, int) else 0

@@ -25,7 +25,7 @@ def test_in_a_pipe_every_method_is_one_whole_line(capsys):
     names = [f"{name}/{variant}" for name, item in load().methods.items.items() for variant in item.variants]
     assert sorted(line.split()[0] for line in lines[1:]) == sorted(names)
     row = next(line for line in lines if line.startswith("simmim-rs/nano "))
-    assert "SimMIM (CtxMIM without C-E), re-implemented, nano  128 px" in row
+    assert "SimMIM (CtxMIM without C-E), re-implemented, nano" in row
 
 
 def test_the_default_variant_comes_first_and_is_marked(capsys):
@@ -79,10 +79,10 @@ def test_json_lists_broken_plugins(capsys, tmp_path):
 
 def test_it_imports_neither_torch_nor_pandas_nor_rich(tmp_path):
     probe = tmp_path / "probe.py"
-    heavy = ("torch", "torchvision", "timm", "pandas", "pyarrow", "numpy", "rich", "lightning")
+    heavy = {"torch", "torchvision", "timm", "pandas", "pyarrow", "numpy", "rich", "lightning"}
     probe.write_text(
         "import sys\nfrom rsbench.cli import _main\n"
-        f"assert _main(sys.argv[1:]) == 0\nprint([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)\n"
+        f"assert _main(sys.argv[1:]) == 0\nprint(sorted({heavy!r} & {{*sys.modules}}), file=sys.stderr)\n"
     )
     for what in ("methods", "tasks"):
         command = [sys.executable, str(probe), "list", what]
