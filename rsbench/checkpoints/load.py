@@ -25,7 +25,7 @@ class Loaded:
     Attributes:
         backbone: with its weights, frozen.
         digest: sha256 over all parameters and buffers: what the backbone computes depends on it alone.
-        source: where the weights came from, in words.
+        source: kind of the source: ``random``, ``shipped``, ``url``, or ``user`` for a file given by the user.
         file_sha256: of the file; None where there is none.
         keys: how many keys were mapped and dropped.
     """
@@ -53,7 +53,7 @@ def load(method: Method, variant: str, checkpoint: Path | None = None, seed: int
     backbone = create(weights.architecture, seed=seed, **weights.kwargs)
     file = checkpoint or _file(method, variant, weights)
     if file is None:
-        return Loaded(backbone.freeze(), digest(backbone), f"random initialisation, seed {seed}", None, {})
+        return Loaded(backbone.freeze(), digest(backbone), "random", None, {})
     found = sha256_file(file) if file.is_file() else None
     if checkpoint is None and weights.sha256 and found != weights.sha256:
         raise UserError(
@@ -68,7 +68,7 @@ def load(method: Method, variant: str, checkpoint: Path | None = None, seed: int
             f"{file} holds exactly the fresh initialisation of {weights.architecture_name}.",
             "It was saved before training; for the random baseline use --method random/...",
         )
-    source = "file of the user" if checkpoint else weights.source.kind
+    source = "user" if checkpoint else weights.source.kind
     keys = {"mapped": len(account.mapped), "dropped": len(account.dropped)}
     return Loaded(backbone.freeze(), after, source, found, keys)
 

@@ -1,0 +1,135 @@
+"""Checkpoints: every key accounted for, nothing executed, nothing half loaded."""
+
+import os
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from rsbench import Method, Preprocess, Random, Shipped, User, UserError, Weights
+from rsbench.backbones import create
+from rsbench.checkpoints.load import digest, load
+
+
+def method(source=None, **weights) -> Method:
+    nano = Weights(
+        architecture="nano", preprocess=Preprocess(size=128), source=source or User("Train it."), **weights
+    )
+    return Method(name="mine", title="Mine", paradigm="masked", variants={"nano": nano})
+
+
+@pytest.fixture
+def trained():
+    """State of a network that is no fresh initialisation of seed 0."""
+    return create("nano", seed=9).model.state_dict()
+
+
+@pytest.mark.parametrize("prefix", ["", "encoder.", "encoder.model."])
+@pytest.mark.parametrize("kind", ["safetensors", "pt", "nested"])
+def test_a_file_loads_whole_in_every_container(tmp_path, trained, prefix, kind):
+    tensors = {prefix + key: value.clone() for key, value in trained.items()}
+    tensors["decoder.0.weight"] = torch.zeros(3)
+    tensors["mask_token"] = torch.zeros(32)
+    file = tmp_path / ("w.safetensors" if kind == "safetensors" else "w.pt")
+    if kind == "safetensors":
+        save_file(tensors, file)
+    else:
+        torch.save({"module": tensors, "epoch": 3} if kind == "nested" else tensors, file)
+    loaded = load(method(), "nano", file)
+    assert all(torch.equal(loaded.backbone.model.state_dict()[key], value) for key, value in trained.items())
+    assert loaded.backbone.frozen
+    assert loaded.keys == {"mapped": len(trained), "dropped": 2}
+    assert loaded.digest == digest(loaded.backbone)
+
+
+def test_missing_and_unexpected_keys_stop_the_load_and_are_listed(tmp_path, trained):
+    del trained["norm.weight"]
+    trained["surprise.weight"] = torch.zeros(1)
+    torch.save(trained, tmp_path / "w.pt")
+    with pytest.raises(UserError) as caught:
+        load(method(), "nano", tmp_path / "w.pt")
+    assert "1 missing (norm.weight)" in caught.value.message
+    assert "1 unexpected (surprise.weight)" in caught.value.message
+
+
+def test_named_drops_are_dropped_and_no_others(tmp_path, trained):
+    trained["teacher.x"] = torch.zeros(1)
+    torch.save(trained, tmp_path / "w.pt")
+    assert load(method(drop=("teacher.",)), "nano", tmp_path / "w.pt").keys["dropped"] == 1
+
+
+def test_another_shape_is_named(tmp_path):
+    torch.save(create("nano", window=2).model.state_dict(), tmp_path / "w.pt")
+    with pytest.raises(UserError, match="of another shape .*relative_position_bias_table"):
+        load(method(), "nano", tmp_path / "w.pt")
+
+
+def test_a_fresh_initialisation_is_refused(tmp_path):
+    torch.save(create("nano", seed=0).model.state_dict(), tmp_path / "w.pt")
+    with pytest.raises(UserError, match="fresh initialisation"):
+        load(method(), "nano", tmp_path / "w.pt", seed=0)
+
+
+class Hostile:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.mark.parametrize("protocol", ["zip", "legacy", "plain"])
+def test_a_hostile_pickle_is_refused_and_not_run(tmp_path, protocol):
+    marker, file = tmp_path / "owned", tmp_path / "w.pt"
+    content = {"state_dict": {"a": torch.zeros(1)}, "extra": Hostile(marker)}
+    if protocol == "plain":
+        file.write_bytes(pickle.dumps({"extra": Hostile(marker)}))
+    else:
+        torch.save(content, file, _use_new_zipfile_serialization=protocol == "zip")
+    with pytest.raises(UserError):
+        load(method(), "nano", file)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 truncated"])
+def test_truncated_and_wrong_files_are_clear_errors(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=name):
+        load(method(), "nano", tmp_path / name)
+
+
+def test_a_truncated_checkpoint_is_a_clear_error(tmp_path, trained):
+    file = tmp_path / "w.pt"
+    torch.save(trained, file)
+    file.write_bytes(file.read_bytes()[:-2000])
+    with pytest.raises(UserError, match="cannot be read"):
+        load(method(), "nano", file)
+
+
+def test_weights_that_only_the_user_has(tmp_path):
+    with pytest.raises(UserError, match="no public weights") as caught:
+        load(method(User("Train it with rsbench pretrain.")), "nano")
+    assert "rsbench pretrain" in caught.value.hint and "--checkpoint" in caught.value.hint
+    with pytest.raises(UserError, match="does not exist"):
+        load(method(), "nano", tmp_path / "none.pt")
+
+
+def test_random_weights_follow_the_seed():
+    one, same, other = (load(method(Random()), "nano", seed=seed).digest for seed in (1, 1, 2))
+    assert one == same != other
+
+
+def test_a_damaged_shipped_file_is_refused(tmp_path, trained, monkeypatch):
+    package = tmp_path / "shippedweights"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    save_file(trained, package / "w.safetensors")
+    monkeypatch.syspath_prepend(tmp_path)
+    source = Shipped("w.safetensors", package="shippedweights")
+    assert load(method(source), "nano").source == "shipped"
+    with pytest.raises(UserError, match="sha256"):
+        load(method(source, sha256="0" * 64), "nano")
+    with pytest.raises(UserError, match="is not in shippedweights"):
+        load(method(Shipped("other.safetensors", package="shippedweights")), "nano")
