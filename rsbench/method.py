@@ -6,6 +6,7 @@ methods of an installation costs milliseconds.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -174,6 +175,12 @@ class Weights:
                 f"Weights: the architecture {self.architecture!r} has no name to be recorded.",
                 "Give a function or a class, and its arguments as kwargs.",
             )
+        try:
+            json.dumps(dict(self.kwargs))
+        except TypeError as error:
+            raise UserError(
+                f"Weights: kwargs cannot be recorded: {error}.", "Give plain values: numbers, strings, tuples."
+            ) from None
 
     @property
     def architecture_name(self) -> str:

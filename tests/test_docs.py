@@ -43,7 +43,7 @@ def commands() -> list[tuple[str, list[str]]]:
         for line in code.replace("\\\n", " ").splitlines():
             for part in line.split("&&"):
                 words = shlex.split(part, comments=True)
-                if "rsbench" in words:
+                if "rsbench" in words[:-1]:
                     found.append((f"{name}: {part.strip()}", words[words.index("rsbench") + 1 :]))
     return found
 

@@ -152,6 +152,7 @@ def test_a_broken_plugin_is_listed_with_its_reason_and_harms_nobody(cli, tmp_pat
             + method("mine").replace('architecture="nano"', "architecture=functools.partial(print)"),
             "has no name to be recorded",
         ),
+        (method("mine").replace('"nano", pre', '"nano", kwargs={"size": {1}}, pre'), "kwargs cannot be recorded"),
     ],
 )
 def test_whatever_goes_wrong_inside_a_plugin_is_its_own(tmp_path, code, reason):

@@ -36,8 +36,9 @@ def show_list(
     found = registry(plugin)
     rows = methods(found) if what == "methods" else tasks(found)
     if as_json:
-        broken = [{"origin": item.origin, "reason": item.reason} for item in found.broken]
-        typer.echo(json.dumps({what: rows, "broken": broken}, indent=2, default=str))
+        facts = ("origin", "reason", "traceback") if settings_of_process.debug else ("origin", "reason")
+        broken = [{fact: getattr(item, fact) for fact in facts} for item in found.broken]
+        typer.echo(json.dumps({what: rows, "broken": broken}, indent=2))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         for line in table(rows, SHOWN[what], width):

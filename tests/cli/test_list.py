@@ -75,6 +75,8 @@ def test_json_lists_broken_plugins(capsys, tmp_path):
     path.write_text("raise ValueError('no luck')\n")
     found = json.loads(listed(capsys, "tasks", "--json", "--plugin", str(path)))
     assert found["broken"] == [{"origin": str(path), "reason": "ValueError: no luck"}]
+    assert _main(["--debug", "list", "tasks", "--json", "--plugin", str(path)]) == 0
+    assert "line 1" in json.loads(capsys.readouterr().out)["broken"][0]["traceback"]
 
 
 def test_it_imports_neither_torch_nor_pandas_nor_rich(tmp_path):
