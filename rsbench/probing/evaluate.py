@@ -19,7 +19,6 @@ from rsbench.method import Random
 from rsbench.preprocessing import RESIZE, Preprocessor
 from rsbench.probing.cache import FeatureCache
 from rsbench.probing.extract import extract
-from rsbench.probing.finetune import finetune
 from rsbench.probing.solve import SOLVERS, Problem, Solution
 from rsbench.statistics import bootstrap_interval
 
@@ -38,6 +37,8 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
                 if request.checkpoint is not None or not isinstance(weights.source, Random):
                     fixed = loaded  # otherwise each seed draws its own weights
             if request.protocol.solver == "finetune":
+                from rsbench.probing.finetune import finetune  # Lightning takes seconds to import
+
                 fresh = load(request.method, request.variant, request.checkpoint, seed)
                 solution = finetune(request, fresh.backbone, seed)
                 about = {"timings": {}, "cost": _cost(loaded.backbone, request.input_size)}

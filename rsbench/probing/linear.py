@@ -115,7 +115,7 @@ def fit_heads(
                 chosen = order[start : start + size]
                 n = len(chosen)
                 x, g = batch[:n], scores[:n]
-                np.take(features, chosen, axis=0, out=x)
+                np.take(features, chosen, axis=0, out=x, mode="clip")  # "raise" would copy through a buffer
                 np.matmul(x, weight.T, out=g)
                 g += bias
                 _loss_gradient(g.reshape(n, heads, classes), labels[chosen])

@@ -13,9 +13,7 @@ from rsbench.checkpoints.load import digest, load
 
 
 def method(source=None, **weights) -> Method:
-    nano = Weights(
-        architecture="nano", preprocess=Preprocess(size=128), source=source or User("Train it."), **weights
-    )
+    nano = Weights(architecture="nano", preprocess=Preprocess(size=128), source=source or User("Train it."), **weights)
     return Method(name="mine", title="Mine", paradigm="masked", variants={"nano": nano})
 
 
@@ -61,7 +59,7 @@ def test_named_drops_are_dropped_and_no_others(tmp_path, trained):
 
 def test_another_shape_is_named(tmp_path):
     torch.save(create("nano", window=2).model.state_dict(), tmp_path / "w.pt")
-    with pytest.raises(UserError, match="of another shape .*relative_position_bias_table"):
+    with pytest.raises(UserError, match=r"of another shape .*relative_position_bias_table"):
         load(method(), "nano", tmp_path / "w.pt")
 
 
