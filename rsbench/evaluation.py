@@ -70,8 +70,9 @@ class Request:
     @property
     def input_size(self) -> int:
         """Side of the input in pixels."""
-        own = self.method.weights(self.variant).preprocess.size
-        return int(self.protocol.settings.get("image_size", 0) or own)  # type: ignore[call-overload]
+        chosen = self.protocol.settings.get("image_size", 0)
+        assert isinstance(chosen, int)  # checked above
+        return chosen or self.method.weights(self.variant).preprocess.size
 
 
 @dataclass(frozen=True, kw_only=True)

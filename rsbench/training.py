@@ -145,8 +145,14 @@ def _steps(
         if plan.clip:
             fabric.clip_gradients(module, optimizer, max_norm=plan.clip, error_if_nonfinite=False)
         optimizer.step()
-        values = {name: float(fabric.all_reduce(value, reduce_op="mean")) for name, value in sums.items()}
+        values = {name: _mean_over_ranks(fabric, value) for name, value in sums.items()}
         yield {**values, "lr": lr, "seconds": time.perf_counter() - start}
+
+
+def _mean_over_ranks(fabric: Fabric, value: Tensor) -> float:
+    mean = fabric.all_reduce(value, reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    return mean.item()
 
 
 def _open(

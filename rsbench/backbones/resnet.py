@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import timm
 from torch import Tensor, nn
@@ -18,14 +19,14 @@ class ResNetBackbone(Backbone):
         model: a timm ResNet without classifier.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
         self.channels = tuple(info["num_chs"] for info in model.feature_info[1:])
         self.embedding_dim = model.num_features
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        model = self.model
+        model: Any = self.model
         x = model.maxpool(model.act1(model.bn1(model.conv1(images))))
         pyramid = []
         for layer in (model.layer1, model.layer2, model.layer3, model.layer4):
@@ -57,7 +58,8 @@ def fold_batchnorm(backbone: Backbone) -> Backbone:
             names = list(children)
             pairs = list(itertools.pairwise(names))
         for conv, norm in pairs:
-            if isinstance(children.get(conv), nn.Conv2d) and isinstance(children.get(norm), nn.BatchNorm2d):
-                setattr(block, conv, fuse_conv_bn_eval(children[conv], children[norm]))
+            first, second = children.get(conv), children.get(norm)
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                setattr(block, conv, fuse_conv_bn_eval(first, second))
                 setattr(block, norm, nn.Identity())
     return backbone

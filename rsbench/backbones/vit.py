@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from rsbench.backbones.contract import Backbone
 
@@ -26,9 +26,9 @@ class ViTBackbone(Backbone):
         pool: embedding from the class token, or the mean of the patch tokens, after the final norm.
     """
 
-    def __init__(self, model: nn.Module, pool: Pool) -> None:
+    def __init__(self, model: Any, pool: Pool) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = model
         self.pool = pool
         self.embedding_dim = model.num_features
         self.channels = (model.num_features,) * 4

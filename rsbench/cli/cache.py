@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ def list_entries(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
     from rsbench.probing.cache import FeatureCache, size
 
     store = FeatureCache()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "key": entry.key,
             "method": (entry.manifest or {}).get("method"),

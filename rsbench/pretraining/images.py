@@ -117,7 +117,7 @@ class Views(Dataset[dict[str, Any]]):
         self.options = options
         self.skip_corrupt = skip_corrupt
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:  # type: ignore[override]
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         epoch, index = key
         options = self.options
         try:
@@ -220,7 +220,7 @@ def loader(views: Views, order: Order, epoch: int, first_step: int, workers: int
     """Returns the batches of an epoch, read by ``workers`` processes (0: by this one)."""
     return DataLoader(
         views,
-        batch_sampler=list(order.batches(epoch, first_step)),  # type: ignore[arg-type]
+        batch_sampler=list(order.batches(epoch, first_step)),
         collate_fn=collate,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),

@@ -24,6 +24,9 @@ class MaskedImageModel(nn.Module):
         options: of the run; ``options.objective`` says whether the context branch is there.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, options: Options) -> None:
         super().__init__()
         self.options = options
@@ -68,8 +71,7 @@ class MaskedImageModel(nn.Module):
             y_re, y_pr = self._decode(self.encoder.encode(tokens), doubled).chunk(2)
             return y_re, y_pr
         y_re = self._decode(self.encoder.encode(self._masked_tokens(x, masks)), masks)
-        y_pr = self._decode(self._encode_whole(x), masks) if context else None
-        return y_re, y_pr
+        return y_re, self._decode(self._encode_whole(x), masks) if context else None
 
     def forward(self, images: Tensor, masks: Tensor, context_masks: Tensor | None = None) -> dict[str, Tensor]:
         """Returns the losses of a batch: ``loss`` (their sum), ``L_Re`` and, for CtxMIM, ``L_Pr`` and ``L_Cc``.
@@ -145,7 +147,8 @@ def parameter_groups(model: nn.Module, options: Options) -> list[dict]:
     Relative position tables are decayed as SimMIM's published code does, against its stated intention, unless
     ``decay_position_tables`` is off.
     """
-    decay, plain = [], []
+    decay: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         table = "relative_position_bias_table" in name and not options.decay_position_tables
         exempt = parameter.ndim <= 1 or name.endswith(".bias") or table

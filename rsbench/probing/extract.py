@@ -85,7 +85,7 @@ def extract(
     Raises:
         RunError: features are not finite, or do not depend on the image.
     """
-    network = fold_batchnorm(deepcopy(backbone)).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = fold_batchnorm(deepcopy(backbone)).to(device).to(memory_format=torch.channels_last)
     features = np.empty((len(paths), backbone.embedding_dim), dtype=np.float32)
     start = time.perf_counter()
     done = 0

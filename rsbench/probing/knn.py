@@ -41,5 +41,5 @@ def knn_predict(
 
 
 def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(features, axis=1, keepdims=True)
-    return features / np.where(norms > 0, norms, 1.0)
+    norms: NDArray[np.float32] = np.linalg.norm(features, axis=1, keepdims=True)
+    return (features / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
