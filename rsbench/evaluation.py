@@ -158,6 +158,7 @@ def make_record(
         "settings": settings,
         "seed": seed,
         "precision": request.precision,
+        "device": request.device.partition(":")[0],
         "rsbench": __version__,
         **(outcome.extra if isinstance(outcome, Outcome) else {"status": "not done"}),
     }

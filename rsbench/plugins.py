@@ -77,7 +77,9 @@ class Registry:
 
     def method(self, name: str) -> tuple[Method, str]:
         """Resolves ``method`` or ``method/variant`` to the method and the name of the variant."""
-        base, _, variant = name.partition("/")
+        base, slash, variant = name.partition("/")
+        if slash and not variant:
+            raise UserError(f"The method {name!r} ends in a slash.", "Write METHOD or METHOD/VARIANT.")
         try:
             method = self.methods.get(base)
         except UserError as error:

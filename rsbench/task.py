@@ -5,8 +5,9 @@ Like ``rsbench.method``, this module is light: readers are named and opened only
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -26,17 +27,28 @@ class Protocol:
         name: as on the command line.
         solver: which evaluation of the task's kind runs it (``sgd``, ``swept``, ``knn``, ``finetune``).
         settings: hyper-parameters by name; ``--set key=value`` can replace each, and no other.
+        limits: lowest and highest value of a setting, or of each number of one that holds several.
         description: one sentence.
     """
 
     name: str
     solver: str
     settings: Mapping[str, Setting]
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     description: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "Protocol")
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+        object.__setattr__(self, "limits", MappingProxyType(dict(self.limits)))
+        for key, value in self.settings.items():
+            low, high = self.limits.get(key, (-math.inf, math.inf))
+            numbers = value if isinstance(value, tuple) else (value,)
+            if not numbers or any(isinstance(n, (int, float)) and not low <= n <= high for n in numbers):
+                raise UserError(
+                    f"Protocol {self.name!r}: {key}={value} is not within {low:g} and {high:g}.",
+                    f"Set {key} to a value in that range.",
+                )
 
     def with_settings(self, changes: Mapping[str, str]) -> Protocol:
         """Returns this protocol with some settings replaced, each parsed to the type it had.

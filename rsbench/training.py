@@ -137,7 +137,7 @@ def _steps(
                     shown = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
                     raise RunError(
                         f"The loss is not finite at step {position.total + 1} ({shown}), items {plan.describe(batch)}.",
-                        "Lower the learning rate, or use --precision 32-true.",
+                        "Lower the learning rate, or use --precision fp32.",
                     )
                 fabric.backward(losses["loss"] / plan.accumulate)
             for name, value in losses.items():

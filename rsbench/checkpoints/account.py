@@ -76,7 +76,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], layout: str, drop: S
     account = Account()
     ready: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
-        name = LAYOUTS[layout](key)
+        name = key if key in target else LAYOUTS[layout](key)
         if name in target:
             account.mapped[key] = name
             found, wanted = tuple(tensor.shape), tuple(target[name].shape)

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -90,9 +89,10 @@ def digest(module: nn.Module) -> str:
 
 
 def _inner(backbone: Backbone) -> nn.Module:
-    """The network whose names a checkpoint uses: the wrapped timm model, or a plugin's own module."""
-    model: Any = getattr(backbone, "model", backbone)
-    return model
+    """The network whose names a checkpoint uses: the wrapped model if it is all there is, else the backbone itself."""
+    model = getattr(backbone, "model", None)
+    whole = all(name.startswith("model.") for name in backbone.state_dict())
+    return model if isinstance(model, nn.Module) and whole else backbone
 
 
 def _file(method: Method, variant: str, weights: Weights) -> Path | None:
@@ -106,6 +106,6 @@ def _file(method: Method, variant: str, weights: Weights) -> Path | None:
         return file
     if isinstance(source, User):
         raise UserError(f"{method.name}/{variant} has no public weights.", f"{source.how} Then pass --checkpoint FILE.")
-    from rsbench.checkpoints.fetch import fetch
+    from rsbench.checkpoints.fetch import fetch_weights
 
-    return fetch(source, weights.sha256)
+    return fetch_weights(source, weights.sha256, f"{method.name}/{variant}")

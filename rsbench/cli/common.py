@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -32,8 +33,23 @@ Changes = Annotated[
 
 
 def registry(plugins: list[Path] | None) -> Registry:
-    """Loads all plugins, those of the user too."""
-    return load(plugins or ())
+    """Loads all plugins, those of the user too; says so when a file that the user named is broken."""
+    found = load(plugins or ())
+    for broken in found.broken:
+        if Path(broken.origin).is_file():
+            typer.echo(f"Warning: the plugin {broken.origin} is broken: {broken.reason}", err=True)
+    return found
+
+
+def folder_to_write(path: Path, option: str) -> Path:
+    """Returns ``path`` if a folder is there or can be made there, before anything is computed; else UserError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{option} {path} cannot be a folder: {error.strerror}.", "Choose another one.") from None
+    if not os.access(path, os.W_OK):
+        raise UserError(f"{option} {path} cannot be written to.", "Choose another folder.")
+    return path
 
 
 def parse_changes(changes: list[str] | None) -> dict[str, str]:
@@ -47,10 +63,10 @@ def parse_changes(changes: list[str] | None) -> dict[str, str]:
     """
     result: dict[str, str] = {}
     for change in changes or ():
-        key, equals, value = change.partition("=")
+        key, equals, value = (part.strip() for part in change.partition("="))
         if not equals or not key:
             raise UserError(f"--set {change} is not KEY=VALUE.", "Write it like --set epochs=10.")
         if key in result:
             raise UserError(f"--set {key} is given twice.", "Give it once.")
-        result[key.strip()] = value.strip()
+        result[key] = value
     return result

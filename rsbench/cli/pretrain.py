@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rsbench.cli.common import Changes, Plugins, parse_changes, registry
+from rsbench.cli.common import Changes, Plugins, folder_to_write, parse_changes, registry
 from rsbench.errors import UserError
 from rsbench.memory import keep_heap
 
@@ -25,7 +25,7 @@ def pretrain(
     changes: Changes = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the output folder.")] = False,
     skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Leave out unreadable images.")] = False,
-    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "bf16-mixed",
+    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16; the last two are mixed.")] = "bf16",
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     devices: Annotated[str, typer.Option(help="Devices per node, or auto.")] = "auto",
     nodes: Annotated[int, typer.Option(help="Number of nodes.")] = 1,
@@ -39,7 +39,7 @@ def pretrain(
     keep_heap()
     options = make_options(method, variant, preset, parse_changes(changes))
     names, note = _part(only, plugin) if only else (None, "")
-    folder = output or Path("results") / "pretraining" / f"{method}-{variant}"
+    folder = folder_to_write(output or Path("results") / "pretraining" / f"{method}-{variant}", "--output")
 
     from rsbench.cli.progress import PretrainingProgress
     from rsbench.pretraining.images import ImageFolder
@@ -48,7 +48,7 @@ def pretrain(
     machine = Machine(
         precision=precision,
         accelerator=accelerator,
-        devices=int(devices) if devices.isdigit() else devices,
+        devices=devices,
         nodes=nodes,
         workers=workers,
     )

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rsbench.cli.common import Changes, Plugins, parse_changes, registry
+from rsbench.cli.common import Changes, Plugins, folder_to_write, parse_changes, registry
 from rsbench.errors import UserError
 from rsbench.memory import keep_heap
+from rsbench.paths import cache_home, data_home
 from rsbench.task import Task
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def run(
         raise UserError(f"The checkpoint {checkpoint} does not exist.", "Check the path.")
 
     keep_heap()
+    store_folder = folder_to_write(results, "--results")
     from rsbench.cli.progress import EvaluationProgress
     from rsbench.evaluation import Request
     from rsbench.evaluation import run as evaluate
@@ -83,7 +85,7 @@ def run(
             report=report,
         )
         command = shlex.join(["rsbench", *sys.argv[1:]])
-        for record, folder in evaluate(request, seed_list, Store(results), arguments, command):
+        for record, folder in evaluate(request, seed_list, Store(store_folder), arguments, command):
             failed += record.status != "done"
             report.pause()
             if as_json:
@@ -96,22 +98,22 @@ def run(
 
 def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple[Any, Any, str]:
     """Returns the dataset, its SplitList, and ``real`` or ``demo``."""
-    from rsbench.datasets.download import data_home
     from rsbench.datasets.splits import read_split
-    from rsbench.probing.cache import cache_home
 
     if data == "demo":
-        if split:
-            raise UserError("Demo scenes have a split of their own.", "Leave out --split.")
+        if split or download:
+            raise UserError("Demo scenes are drawn here and have a split of their own.", "Use neither with them.")
         root = cache_home() / "demo" / f"{task.name}-{DEMO_SEED}"
+        if not root.exists():
+            typer.echo(f"Drawing demo scenes in the layout of {task.title} ...", err=True)
         own = task.demo(root, DEMO_SEED)
         return task.open(root, own), own, "demo"
     root = Path(data) if data else data_home() / task.name
     chosen = read_split(task.split(split))
-    if download and not root.exists():
+    if download:
         if task.download is None:
             raise UserError(f"{task.title} cannot be fetched by a program.", f"Get it from {task.url}.")
-        task.download(root)
+        task.download(root)  # returns at once if it is there; goes on where it broke off
     if not data and not root.exists():
         hint = "Pass --data DIR, --download to fetch it, or --data demo to try with procedural scenes."
         raise UserError(f"{task.title} is not at {root}.", hint)

@@ -121,6 +121,12 @@ class Options(BaseModel):
             raise ValueError(f"image_size: {self.image_size} is not a multiple of the encoder's stride 32")
         if self.mask_patch % 4 or self.image_size % self.mask_patch:
             raise ValueError(f"mask_patch: {self.mask_patch} is no multiple of 4 that divides {self.image_size}")
+        if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
+            raise ValueError(f"crop_ratio: {self.crop_ratio} is not 0 < low <= high")
+        if min(self.std) <= 0:
+            raise ValueError(f"std: {self.std} is not positive")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas: {self.betas} are not both between 0 and 1")
         if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise ValueError(f"crop_scale: {self.crop_scale} is not 0 < low <= high <= 1")
         if self.batch_size % self.accumulate:
@@ -167,7 +173,7 @@ def make_options(
 ) -> Options:
     """Makes options from a preset and changes, which may be text as it came from the command line.
 
-    >>> make_options("ctxmim", "swin_b", "paper").lr(2000, steps_per_epoch=100)
+    >>> make_options("ctxmim", "swin_b", "paper").lr(1000, steps_per_epoch=100)
     1e-05
     >>> make_options("ctxmim", "swin_b", changes={"mask_ration": "0.75"})
     Traceback (most recent call last):
@@ -194,6 +200,9 @@ def make_options(
             raise UserError(f"There is no pretraining option {key!r}.", near_miss(key, Options.model_fields))
         if isinstance(value, str) and _is_tuple(key):
             value = [part for part in value.split(",") if part.strip()]
+            needed = len(Options.model_fields[key].default)
+            if len(value) != needed:
+                raise UserError(f"Pretraining option {key} takes {needed} numbers, not {len(value)}.", "Write a,b.")
         values[key] = None if value == "none" and key == "init_from" else value
     try:
         return Options(objective=objective, variant=variant, **values)  # type: ignore[arg-type]

@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from rsbench import __version__
 from rsbench.checkpoints.load import load_encoder
 from rsbench.environment import environment
-from rsbench.errors import RunError, UserError
+from rsbench.errors import RunError, UserError, near_miss
 from rsbench.pretraining.images import ImageFolder, Order, Views, loader
 from rsbench.pretraining.model import MaskedImageModel, parameter_groups
 from rsbench.pretraining.options import FIXED, Options
 from rsbench.training import Plan, Report, train
 
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 ENCODER = "encoder.safetensors"
 PROVENANCE = "provenance.json"
 
@@ -35,22 +36,37 @@ class Machine:
     """What a run is computed on; nothing here may change the result but for rounding.
 
     Args:
-        precision: of Fabric: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        precision: ``fp32``, or mixed ``bf16`` or ``fp16``.
         accelerator: ``auto``, ``cpu`` or ``cuda``.
-        devices: per node.
+        devices: per node: a number, or ``auto``.
         nodes: number of nodes.
         workers: processes that read images.
     """
 
-    precision: str = "bf16-mixed"
+    precision: str = "bf16"
     accelerator: str = "auto"
-    devices: int | str = "auto"
+    devices: str = "auto"
     nodes: int = 1
     workers: int = 0
 
+    def __post_init__(self) -> None:
+        for what, name, known in (
+            ("precision", self.precision, PRECISIONS),
+            ("accelerator", self.accelerator, ("auto", "cpu", "cuda")),
+        ):
+            if name not in known:
+                raise UserError(f"There is no {what} {name!r}.", near_miss(name, known))
+        if self.devices != "auto" and not (self.devices.isdigit() and int(self.devices) > 0):
+            raise UserError(f"--devices {self.devices} is no number of devices.", "Give a number, or auto.")
+        if self.nodes < 1 or self.workers < 0:
+            raise UserError(f"{self.nodes} nodes and {self.workers} workers are no machine.", "Give 1 and 0 or more.")
+        if self.accelerator == "cuda" and not torch.cuda.is_available():
+            raise UserError("The accelerator 'cuda' is not there.", "Use --accelerator cpu or auto.")
+
     def fabric(self) -> Fabric:
         """Launches Fabric; ranks come from ``torchrun`` or SLURM where one of them started this process."""
-        devices, nodes = self.devices, self.nodes
+        devices: int | str = int(self.devices) if self.devices.isdigit() else self.devices
+        nodes = self.nodes
         if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun has made one process per device already
             devices = int(os.environ["LOCAL_WORLD_SIZE"])
             nodes = int(os.environ["WORLD_SIZE"]) // devices
@@ -60,7 +76,7 @@ class Machine:
             accelerator=self.accelerator,
             devices=devices,
             num_nodes=nodes,
-            precision=self.precision,  # type: ignore[arg-type]
+            precision=PRECISIONS[self.precision],  # type: ignore[arg-type]
         )
         fabric.launch()
         return fabric

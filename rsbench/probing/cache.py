@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +21,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from rsbench.errors import RunError
+from rsbench.paths import cache_home
 from rsbench.records import canonical_json, utc_now
 
 FEATURES = "features.safetensors"
 MANIFEST = "manifest.json"
 VERSION = 1  # of extraction: raise it when the same identity would give other features
-
-
-def cache_home() -> Path:
-    """``RSBENCH_CACHE``, or ``rsbench`` in the user's cache folder."""
-    given = os.environ.get("RSBENCH_CACHE")
-    if given:
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rsbench"
 
 
 @dataclass(frozen=True)
@@ -143,9 +136,10 @@ class FeatureCache:
         return None
 
     def clear(self, chosen: Callable[[Entry], bool] = lambda entry: True) -> int:
-        """Deletes the chosen entries, and what interrupted writes left; returns the bytes freed."""
+        """Deletes the chosen entries, and what writes left that broke off over an hour ago; returns the bytes freed."""
         freed = 0
-        leftovers = [path for path in self.root.glob(".*") if path.is_dir()] if self.root.is_dir() else []
+        hidden = [path for path in self.root.glob(".*") if path.is_dir()] if self.root.is_dir() else []
+        leftovers = [path for path in hidden if path.stat().st_mtime < time.time() - 3600]
         for folder in [entry.folder for entry in self if chosen(entry)] + leftovers:
             freed += size(folder)
             shutil.rmtree(folder)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rsbench.backbones import Backbone
 from rsbench.backbones.resnet import fold_batchnorm
+from rsbench.checkpoints.load import digest
 from rsbench.errors import RunError
 from rsbench.preprocessing import Preprocessor
 
@@ -83,9 +84,10 @@ def extract(
         report: called with the number of images done.
 
     Raises:
-        RunError: features are not finite, or do not depend on the image.
+        RunError: features are not finite or do not depend on the image, or the backbone changed itself.
     """
-    network = fold_batchnorm(deepcopy(backbone)).to(device).to(memory_format=torch.channels_last)
+    network = fold_batchnorm(deepcopy(backbone).eval()).to(device).to(memory_format=torch.channels_last)
+    before = digest(network)
     features = np.empty((len(paths), backbone.embedding_dim), dtype=np.float32)
     start = time.perf_counter()
     done = 0
@@ -97,6 +99,11 @@ def extract(
             done += len(embedding)
             report(done)
     seconds = time.perf_counter() - start
+    if digest(network) != before:
+        raise RunError(
+            "The frozen backbone changed a parameter or a buffer while it embedded images.",
+            "Its embed must not write to itself: later images would meet another network than earlier ones.",
+        )
     check_features(features)
     return Extraction(features, seconds, len(paths) / seconds)
 

@@ -6,11 +6,30 @@ scale of the features as much as their content; ``swept`` and ``knn`` do not, an
 
 from __future__ import annotations
 
+import math
+
 from rsbench.task import Protocol
+
+_MOST = 1e9
+LIMITS = {
+    "image_size": (0, 8192),
+    "epochs": (1, _MOST),
+    "batch_size": (1, _MOST),
+    "lr": (0, math.inf),
+    "lrs": (0, math.inf),
+    "momentum": (0, 1),
+    "weight_decay": (0, math.inf),
+    "weight_decays": (0, math.inf),
+    "milestones": (0, 1),
+    "gamma": (0, 1),
+    "holdout": (0, 1),
+    "k": (1, _MOST),
+}
 
 PAPER = Protocol(
     name="paper",
     solver="sgd",
+    limits=LIMITS,
     settings={
         "image_size": 0,  # pixels; 0 is the size that the method expects
         "epochs": 100,
@@ -27,6 +46,7 @@ PAPER = Protocol(
 SWEPT = Protocol(
     name="swept",
     solver="swept",
+    limits=LIMITS,
     settings={
         "image_size": 0,
         "epochs": 100,
@@ -45,6 +65,7 @@ SWEPT = Protocol(
 KNN = Protocol(
     name="knn",
     solver="knn",
+    limits=LIMITS,
     settings={"image_size": 0, "k": 20, "standardise": True},
     description="k nearest neighbours by cosine similarity on standardised frozen features, one vote each.",
 )
@@ -52,6 +73,7 @@ KNN = Protocol(
 FINETUNE = Protocol(
     name="finetune",
     solver="finetune",
+    limits=LIMITS,
     settings={
         "image_size": 0,
         "epochs": 100,

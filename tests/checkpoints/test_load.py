@@ -1,14 +1,17 @@
 """Checkpoints: every key accounted for, nothing executed, nothing half loaded."""
 
+import functools
+import http.server
 import os
 import pickle
+import threading
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from rsbench import Method, Preprocess, Random, Shipped, User, UserError, Weights
-from rsbench.backbones import create
+from rsbench import Method, Preprocess, Random, Shipped, Url, User, UserError, Weights
+from rsbench.backbones import Backbone, create
 from rsbench.checkpoints.load import digest, load
 
 
@@ -131,3 +134,79 @@ def test_a_damaged_shipped_file_is_refused(tmp_path, trained, monkeypatch):
         load(method(source, sha256="0" * 64), "nano")
     with pytest.raises(UserError, match="is not in shippedweights"):
         load(method(Shipped("other.safetensors", package="shippedweights")), "nano")
+
+
+class TwoParts(Backbone):
+    """A backbone of a plugin: a wrapped network and parameters of its own."""
+
+    channels, embedding_dim = (4, 4, 4, 4), 4
+
+    def __init__(self, own_name="model"):
+        super().__init__()
+        setattr(self, own_name, torch.nn.Conv2d(3, 4, 1))
+        self.neck = torch.nn.Linear(4, 4)
+
+    def embed(self, images):
+        return self.neck(getattr(self, "model", None)(images).mean((2, 3)))
+
+
+def plugin_method(architecture) -> Method:
+    weights = Weights(architecture=architecture, preprocess=Preprocess(size=32), source=User("Train it."))
+    return Method(name="mine", title="Mine", paradigm="masked", variants={"own": weights})
+
+
+def test_parameters_beside_the_wrapped_network_are_filled_too(tmp_path):
+    torch.manual_seed(5)
+    state = TwoParts().state_dict()
+    torch.save(state, tmp_path / "whole.pt")
+    loaded = load(plugin_method(TwoParts), "own", tmp_path / "whole.pt")
+    assert torch.equal(loaded.backbone.neck.weight, state["neck.weight"])
+    torch.save({key: value for key, value in state.items() if "neck" not in key}, tmp_path / "half.pt")
+    with pytest.raises(UserError, match="2 missing"):
+        load(plugin_method(TwoParts), "own", tmp_path / "half.pt")
+
+
+def with_an_encoder() -> Backbone:
+    return TwoParts("encoder")
+
+
+def test_a_network_may_have_an_encoder_of_its_own(tmp_path):
+    torch.manual_seed(5)
+    torch.save(with_an_encoder().state_dict(), tmp_path / "w.pt")
+    assert load(plugin_method(with_an_encoder), "own", tmp_path / "w.pt").keys["mapped"] == 4
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server on this machine; returns its address and the folder that it serves."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    handler.log_message = lambda *given: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{web.server_port}", folder
+        web.shutdown()
+
+
+def test_weights_are_downloaded_once_and_known_again(tmp_path, trained, server, monkeypatch):
+    monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path / "cache"))
+    address, folder = server
+    torch.save(trained, folder / "w.pt")
+    source = Url((f"{address}/gone.pt", f"{address}/w.pt"), "w.pt")
+    assert load(method(source), "nano").source == "url"
+    (folder / "w.pt").unlink()
+    assert load(method(source), "nano").source == "url"  # from the first download
+
+    local = next((tmp_path / "cache").rglob("w.pt"))
+    torch.save(create("nano", seed=4).model.state_dict(), local)
+    with pytest.raises(UserError, match="sha256"):  # it is not what was downloaded
+        load(method(source), "nano")
+    local.unlink()
+    torch.save(create("nano", seed=4).model.state_dict(), folder / "w.pt")
+    with pytest.raises(UserError, match="checksum"):  # nor is what the server has now
+        load(method(source), "nano")
+    with pytest.raises(UserError, match="checksum"):
+        load(method(source, sha256="0" * 64), "nano")
+    with pytest.raises(UserError, match="404"):
+        load(method(Url((f"{address}/gone.pt",), "x.pt")), "nano")

@@ -228,3 +228,52 @@ def test_cache_is_listed_verified_and_cleared(run, capsys):
     assert _main(["cache", "clear"]) == 0
     assert _main(["cache", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.split("MiB.\n")[-1])["entries"] == []
+
+
+def test_a_backbone_that_writes_to_itself_fails(run, tmp_path):
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(
+        "import torch\n"
+        "from rsbench import Method, Preprocess, Random, Weights\n"
+        "def drifting():\n"
+        "    from rsbench.backbones import Backbone\n"
+        "    class Drifting(Backbone):\n"
+        "        channels, embedding_dim = (3, 3, 3, 3), 3\n"
+        "        def __init__(self):\n"
+        "            super().__init__()\n"
+        "            self.scale = torch.nn.Parameter(torch.ones(3))\n"
+        "            self.register_buffer('seen', torch.zeros(()))\n"
+        "        def embed(self, images):\n"
+        "            self.seen += len(images)\n"
+        "            return images.mean((2, 3)) * self.scale\n"
+        "    return Drifting()\n"
+        "drift = Method(name='drift', title='Drift', paradigm='random', variants={'own': Weights(\n"
+        "    architecture=drifting, preprocess=Preprocess(size=64), source=Random())})\n"
+    )
+    code, (record,), _ = run("--plugin", str(plugin), "--protocol", "knn", "--no-cache", method="drift")
+    assert code == 1 and "changed a parameter or a buffer" in record["reason"]
+
+
+@pytest.mark.parametrize(
+    "setting", ["epochs=0", "epochs=-1", "lr=-1", "lr=nan", "momentum=2", "batch_size=0", "gamma=-0.1", "image_size=-3"]
+)
+def test_settings_out_of_range_are_refused(run, setting):
+    code, records, err = run("--protocol", "paper", "--set", setting)
+    assert code == 2 and records == [] and setting.partition("=")[0] in err and "Traceback" not in err
+
+
+def test_an_empty_list_of_settings_is_refused(run):
+    code, _, err = run("--protocol", "swept", "--set", "lrs=")
+    assert code == 2 and "lrs" in err
+
+
+def test_a_file_in_the_place_of_the_results_is_refused_before_anything_is_computed(run, tmp_path):
+    (tmp_path / "runs").write_text("")
+    code, records, err = run("--protocol", "knn", *SMALL)
+    assert code == 2 and records == [] and "--results" in err and "Traceback" not in err
+
+
+def test_demo_scenes_take_neither_split_nor_download(run):
+    for more in (["--split", "seco"], ["--download"]):
+        code, _, err = run(*more)
+        assert code == 2 and "Demo scenes" in err

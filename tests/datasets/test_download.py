@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from rsbench.datasets.download import EUROSAT_ZIP, Archive, data_home, fetch, get_archive, unzip
+from rsbench.datasets.download import EUROSAT_ZIP, Archive, get_archive, unzip
+from rsbench.download import fetch
 from rsbench.errors import UserError
+from rsbench.paths import data_home
 
 BODY = bytes(range(256)) * 4000
 GOOD = f"sha256:{hashlib.sha256(BODY).hexdigest()}"

@@ -38,7 +38,7 @@ def arguments(images, output, *more, objective="ctxmim", sets=TINY) -> list[str]
     changes = [part for change in sets for part in ("--set", change)]
     return [
         "pretrain", "--method", objective, "--images", str(images), "--output", str(output),
-        "--precision", "32-true", "--accelerator", "cpu", *changes, *more,
+        "--precision", "fp32", "--accelerator", "cpu", *changes, *more,
     ]  # fmt: skip
 
 
@@ -167,6 +167,12 @@ def test_a_loss_that_is_not_finite_names_the_step_and_the_images(images, tmp_pat
         (["--set", "mask_ratio=1.5"], "mask_ratio"),
         (["--set", "accumulate=3"], "multiple of"),
         (["--set", "mask_ratio"], "KEY=VALUE"),
+        (["--set", "betas=1"], "takes 2 numbers"),
+        (["--set", "std=0,0,0"], "not positive"),
+        (["--set", "crop_ratio=2,1"], "low <= high"),
+        (["--precision", "bf61"], "Did you mean 'bf16'"),
+        (["--accelerator", "gpu"], "Known: auto"),
+        (["--devices", "x"], "number of devices"),
         (["--images", "no-such-folder"], "does not exist"),
         (["--only", "eurosat:train"], "not under"),
     ],
