@@ -1,30 +1,15 @@
 """SimMIM pretrained on remote-sensing images: CtxMIM without its context branch (the paper's "- C-E")."""
 
-from rsbench import Method, Preprocess, Shipped, User, Weights
+from rsbench.methods._own import own_weights
+
+from rsbench import Method
 
 simmim_rs = Method(
     name="simmim-rs",
     title="SimMIM (CtxMIM without C-E)",
     paradigm="masked",
     reimplemented=True,
-    variants={
-        "nano": Weights(
-            architecture="nano",
-            backbone="nano",
-            preprocess=Preprocess(size=128),
-            source=Shipped("simmim_nano.safetensors"),
-            licence="MIT",
-            pretraining_data=("eurosat/train",),
-            note="Pretrained on the 16,200 EuroSAT train images, without labels.",
-        ),
-        "swin_b": Weights(
-            architecture="swin_b",
-            backbone="Swin-B",
-            kwargs={"image_size": 192, "window": 6},
-            preprocess=Preprocess(size=192),
-            source=User("Make them with: rsbench pretrain --method simmim --variant swin_b --images DIR."),
-        ),
-    },
+    variants=own_weights("simmim", sha256="0000000000000000000000000000000000000000000000000000000000000000"),
     paper="https://arxiv.org/abs/2111.09886",
     code="https://github.com/microsoft/SimMIM",
     citation="""@inproceedings{xie2022simmim,

@@ -15,13 +15,14 @@ from rsbench.method import (
     User,
     Weights,
 )
-from rsbench.task import Protocol, Split, Task
+from rsbench.task import Lazy, Protocol, Split, Task
 
 __version__ = "0.1.0"
 
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "Lazy",
     "Method",
     "Preprocess",
     "Protocol",

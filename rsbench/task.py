@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -101,6 +102,24 @@ def parse_setting(key: str, text: str, like: Any) -> Any:
     raise UserError(f"Setting {key}={text!r} cannot be read.", f"It takes {kind}, such as {key}={like}.")
 
 
+@dataclass(frozen=True)
+class Lazy:
+    """A function that is imported when it is first called, so that naming it costs nothing.
+
+    >>> Lazy("math:sqrt")(9.0)
+    3.0
+
+    Args:
+        target: ``module:function``.
+    """
+
+    target: str
+
+    def __call__(self, *args: Any) -> Any:
+        module, _, name = self.target.partition(":")
+        return getattr(import_module(module), name)(*args)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Split:
     """A named partition of a dataset, shipped as a file so that nobody draws it again.
@@ -135,7 +154,7 @@ class Task:
         kind: of evaluation.
         open: ``open(root, split)`` returns the reader of the dataset under the folder ``root`` with the parts of
             the ``rsbench.datasets.splits.SplitList`` (for classification a ``ClassificationDataset``); it
-            imports what it needs when it is called.
+            imports what it needs when it is called (``Lazy`` does that).
         demo: ``demo(root, seed)`` writes demo scenes in the true layout under ``root`` (or finds them there) and
             returns their SplitList.
         download: ``download(root)`` fetches the public files; None where there is none to fetch.

@@ -1,38 +1,16 @@
 """EuroSAT, RGB: land use in Sentinel-2 scenes, 10 classes (Helber et al., JSTARS 2019)."""
 
-from pathlib import Path
-from typing import Any
-
 from rsbench.datasets.layout import EUROSAT
 from rsbench.probing.protocols import PROTOCOLS
-from rsbench.task import Split, Task
-
-
-def _open(root: Path, split: Any) -> Any:
-    from rsbench.datasets.classification import open_eurosat
-
-    return open_eurosat(root, split)
-
-
-def _demo(root: Path, seed: int) -> Any:
-    from rsbench.datasets.demo.writers import write_eurosat
-
-    return write_eurosat(root, seed)
-
-
-def _download(root: Path) -> None:
-    from rsbench.datasets.download import download_eurosat
-
-    download_eurosat(root)
-
+from rsbench.task import Lazy, Split, Task
 
 eurosat = Task(
     name="eurosat",
     title="EuroSAT",
     kind="classification",
-    open=_open,
-    demo=_demo,
-    download=_download,
+    open=Lazy("rsbench.datasets.classification:open_eurosat"),
+    demo=Lazy("rsbench.datasets.demo.writers:write_eurosat"),
+    download=Lazy("rsbench.datasets.download:download_eurosat"),
     splits=(
         Split(
             name="seco",

@@ -1,42 +1,21 @@
 """NWPU-RESISC45: 45 scene classes in aerial pictures of Google Earth (Cheng et al., Proceedings of the IEEE 2017)."""
 
-from pathlib import Path
-from typing import Any
-
 from rsbench.datasets.layout import RESISC45
 from rsbench.probing.protocols import PROTOCOLS
-from rsbench.task import Split, Task
+from rsbench.task import Lazy, Split, Task
 
 _ORIGIN = (
     "Drawn by rsbench with equal shares in every class (rsbench/datasets/resisc45.py); RESISC45 has no official one."
 )
 
 
-def _open(root: Path, split: Any) -> Any:
-    from rsbench.datasets.classification import open_resisc45
-
-    return open_resisc45(root, split)
-
-
-def _demo(root: Path, seed: int) -> Any:
-    from rsbench.datasets.demo.writers import write_resisc45
-
-    return write_resisc45(root, seed)
-
-
-def _download(root: Path) -> None:
-    from rsbench.datasets.download import download_resisc45
-
-    download_resisc45(root)
-
-
 resisc45 = Task(
     name="resisc45",
     title="RESISC45",
     kind="classification",
-    open=_open,
-    demo=_demo,
-    download=_download,
+    open=Lazy("rsbench.datasets.classification:open_resisc45"),
+    demo=Lazy("rsbench.datasets.demo.writers:write_resisc45"),
+    download=Lazy("rsbench.datasets.download:download_resisc45"),
     splits=(
         Split(
             name="60-20-20",

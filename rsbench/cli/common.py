@@ -42,13 +42,12 @@ def registry(plugins: list[Path] | None) -> Registry:
 
 
 def folder_to_write(path: Path, option: str) -> Path:
-    """Returns ``path`` if a folder is there or can be made there, before anything is computed; else UserError."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{option} {path} cannot be a folder: {error.strerror}.", "Choose another one.") from None
-    if not os.access(path, os.W_OK):
-        raise UserError(f"{option} {path} cannot be written to.", "Choose another folder.")
+    """Returns ``path`` if a folder is there or can be made there; UserError before anything is computed if not."""
+    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UserError(f"{option} {path} cannot be a folder: {there} is a file.", "Choose another one.")
+    if not os.access(there, os.W_OK):
+        raise UserError(f"{option} {path} cannot be written: {there} is read-only.", "Choose another folder.")
     return path
 
 
