@@ -102,7 +102,9 @@ def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple
 
     if data == "demo":
         if split or download:
-            raise UserError("Demo scenes are drawn here and have a split of their own.", "Use neither with them.")
+            raise UserError(
+                "Demo scenes are drawn here and have a split of their own.", "Leave out --split and --download."
+            )
         root = cache_home() / "demo" / f"{task.name}-{DEMO_SEED}"
         if not root.exists():
             typer.echo(f"Drawing demo scenes in the layout of {task.title} ...", err=True)
