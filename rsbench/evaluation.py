@@ -2,104 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rsbench import __version__
 from rsbench.environment import environment
-from rsbench.errors import RunError, UserError, near_miss
-from rsbench.method import Method
+from rsbench.errors import UserError
 from rsbench.records import Record, Store, run_id, utc_now
-from rsbench.task import Protocol, Task
+from rsbench.request import Failure, Outcome, Request
 
-# The evaluation of each kind of task: evaluate(request, seeds) yields (seed, Outcome or RunError).
+# The evaluation of each kind of task: evaluate(request, seeds) yields (seed, Outcome or Failure).
 EVALUATIONS = {"classification": "rsbench.probing.evaluate:evaluate"}
-PRECISIONS = ("fp32", "bf16")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is to be evaluated, and on what it is computed.
-
-    Args:
-        method, variant: from the registry.
-        task, protocol: from the registry; the protocol with the user's changes.
-        changed: the settings of the protocol that the user changed.
-        dataset: what the task's reader returned.
-        split: the SplitList.
-        data: ``real`` or ``demo``.
-        checkpoint: the user's file in place of the method's own source.
-        precision: ``fp32`` or ``bf16``.
-        device: of torch.
-        batch_size: images at once where it does not change the result beyond rounding.
-        use_cache: read and write cached features.
-        report: called with (done, all) while images are embedded or trained on.
-    """
-
-    method: Method
-    variant: str
-    task: Task
-    protocol: Protocol
-    dataset: Any
-    split: Any
-    data: str
-    changed: Mapping[str, Any] = field(default_factory=dict)
-    checkpoint: Path | None = None
-    precision: str = "fp32"
-    device: str = "cpu"
-    batch_size: int = 64
-    use_cache: bool = True
-    report: Callable[[int, int], Any] = lambda done, total: None
-
-    def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise UserError(f"There is no precision {self.precision!r}.", near_miss(self.precision, PRECISIONS))
-        size = self.protocol.settings.get("image_size", 0)
-        if not isinstance(size, int) or size < 0 or 0 < size < 32:
-            raise UserError(f"image_size={size} is no input size.", "Give at least 32 px, or 0 for the method's own.")
-
-    @property
-    def method_id(self) -> str:
-        """``method/variant``."""
-        return f"{self.method.name}/{self.variant}"
-
-    @property
-    def input_size(self) -> int:
-        """Side of the input in pixels."""
-        chosen = self.protocol.settings.get("image_size", 0)
-        assert isinstance(chosen, int)  # checked above
-        return chosen or self.method.weights(self.variant).preprocess.size
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What an evaluation gives for one seed.
-
-    Attributes:
-        metrics: percent, by ``<part>/<name>``.
-        intervals: 95 %, percent.
-        predictions: columns of the table of per-item predictions.
-        selected: hyper-parameters that were chosen.
-        flags: sentences that belong beside the number.
-        weights: digest and source of the weights.
-        timings: seconds by stage.
-        cost: parameters, operations, throughput, memory.
-        extra: what else the number depends on.
-    """
-
-    metrics: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
-    predictions: dict[str, list[Any]]
-    selected: dict[str, Any]
-    flags: list[str]
-    weights: dict[str, Any]
-    timings: dict[str, float]
-    cost: dict[str, Any]
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def run(
@@ -108,6 +24,10 @@ def run(
     """Evaluates, and yields the record of each seed with the folder that it was written to.
 
     A seed that fails leaves a record that says why; an interruption leaves one too, and goes on to the caller.
+
+    Raises:
+        UserError: something that the user can put right; no record is left.
+        KeyboardInterrupt: after the record of the interrupted seed is written.
     """
     module, _, function = EVALUATIONS.get(request.task.kind, "").partition(":")
     if not module:
@@ -115,37 +35,30 @@ def run(
             f"Tasks of the kind {request.task.kind!r} cannot be evaluated yet.", f"Known: {', '.join(EVALUATIONS)}."
         )
     evaluate = getattr(import_module(module), function)
-    waiting = list(seeds)
     started = utc_now()
-    try:
-        for seed, outcome in evaluate(request, seeds):
-            waiting.remove(seed)
-            record = make_record(request, seed, outcome, arguments, command, started)
-            started = utc_now()
-            yield record, _write(store, record, outcome)
-    except KeyboardInterrupt:
-        if waiting:
-            record = make_record(request, waiting[0], None, arguments, command, started)
-            store.write(record)
-        raise
+    for seed, outcome in evaluate(request, seeds):
+        record = make_record(request, seed, outcome, arguments, command, started)
+        started = utc_now()
+        folder = _write(store, record, outcome)
+        if outcome.status == "interrupted":
+            raise KeyboardInterrupt
+        yield record, folder
 
 
 def make_record(
     request: Request,
     seed: int,
-    outcome: Outcome | RunError | None,
+    outcome: Outcome | Failure,
     arguments: Mapping[str, Any],
     command: str,
     started: str,
 ) -> Record:
-    """Makes the record of one seed from its outcome; None stands for an interruption."""
-    done = isinstance(outcome, Outcome)
+    """Makes the record of one seed from what came out of it."""
     weights = request.method.weights(request.variant)
     settings = dict(request.protocol.settings)
-    digests = outcome.weights if isinstance(outcome, Outcome) else {}
     identity = {
         "method": request.method_id,
-        "weights": digests.get("digest", str(request.checkpoint or weights.source)),
+        "weights": outcome.weights.get("digest"),
         "architecture": weights.architecture_name,
         "kwargs": dict(weights.kwargs),
         "preprocess": asdict(weights.preprocess),
@@ -160,17 +73,16 @@ def make_record(
         "precision": request.precision,
         "device": request.device.partition(":")[0],
         "rsbench": __version__,
-        **(outcome.extra if isinstance(outcome, Outcome) else {"status": "not done"}),
+        **outcome.extra,
     }
-    reason = None
-    if isinstance(outcome, RunError):
-        reason = f"{outcome.message} {outcome.hint}".strip()
-    elif outcome is None:
-        reason = "Interrupted."
+    measured: dict[str, Any] = {}
+    if isinstance(outcome, Outcome):
+        names = ("metrics", "intervals", "selected", "timings", "cost")
+        measured = {name: getattr(outcome, name) for name in names}
     return Record(
         id=run_id(identity),
-        status="done" if done else "interrupted" if outcome is None else "failed",
-        reason=reason,
+        status=outcome.status,  # type: ignore[arg-type]
+        reason=outcome.reason if isinstance(outcome, Failure) else None,
         method=request.method_id,
         title=request.method.row_title(request.variant),
         task=request.task.name,
@@ -189,20 +101,16 @@ def make_record(
         seed=seed,
         precision=request.precision,
         input_size=request.input_size,
-        metrics=outcome.metrics if isinstance(outcome, Outcome) else {},
-        intervals=outcome.intervals if isinstance(outcome, Outcome) else {},
-        selected=outcome.selected if isinstance(outcome, Outcome) else {},
         flags=[*flags(request), *(outcome.flags if isinstance(outcome, Outcome) else ())],
-        weights={"architecture": weights.architecture_name, "kwargs": dict(weights.kwargs), **digests},
+        weights={"architecture": weights.architecture_name, "kwargs": dict(weights.kwargs), **outcome.weights},
         preprocess=asdict(weights.preprocess),
         arguments={"given": dict(arguments), "resolved": {**settings, "precision": request.precision, "seed": seed}},
         identity=identity,
-        timings=outcome.timings if isinstance(outcome, Outcome) else {},
-        cost=outcome.cost if isinstance(outcome, Outcome) else {},
         environment=environment(),
         command=command,
         started=started,
         finished=utc_now(),
+        **measured,
     )
 
 
@@ -216,23 +124,17 @@ def flags(request: Request) -> list[str]:
         result.append("re-implemented")
     if request.checkpoint is not None:
         result.append("checkpoint of the user: its pretraining data are unknown to rsbench")
-    elif request.data == "real":
-        seen = [name for name in weights.pretraining_data if name.split("/")[0] == request.task.name]
-        result += [f"pretrained on {name} images" for name in seen]
-    return result
+        return result
+    seen = [name.partition("/")[2] for name in weights.pretraining_data if name.split("/")[0] == request.task.name]
+    if seen and request.data == "real":
+        title = request.task.title
+        return [*result, *(f"pretrained on {title} {part} images".replace("  ", " ") for part in seen)]
+    return [*result, weights.note.rstrip(".")] if weights.note else result
 
 
-def _write(store: Store, record: Record, outcome: Outcome | RunError) -> Path:
+def _write(store: Store, record: Record, outcome: Outcome | Failure) -> Path:
     if not isinstance(outcome, Outcome):
         return store.write(record)
     import pyarrow
 
     return store.write(record, pyarrow.table(outcome.predictions))
-
-
-def peak_memory() -> int:
-    """Peak resident memory of this process so far, in MiB."""
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1024 if sys.platform != "darwin" else 1024**2))

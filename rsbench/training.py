@@ -8,7 +8,6 @@ exactly the steps of one that was not.
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,6 +42,7 @@ class Plan:
         clip: gradient norm; 0 is no clipping.
         identity: all that must be equal for a checkpoint to be continued; plain JSON.
         checkpoint_every: steps between checkpoints; 0 is at the end of each epoch only.
+        notes: plain JSON that the caller adds to while it trains; kept in checkpoints and filled again on resuming.
     """
 
     epochs: int
@@ -55,6 +55,7 @@ class Plan:
     clip: float = 0.0
     identity: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_every: int = 0
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -133,7 +134,7 @@ def _steps(
             batch = next(batches)
             with fabric.no_backward_sync(module, enabled=part + 1 < plan.accumulate):  # type: ignore[arg-type]
                 losses = plan.losses(module, batch)
-                if not math.isfinite(float(losses["loss"].detach())):
+                if not _finite_everywhere(fabric, losses["loss"]):
                     shown = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
                     raise RunError(
                         f"The loss is not finite at step {position.total + 1} ({shown}), items {plan.describe(batch)}.",
@@ -155,6 +156,14 @@ def _mean_over_ranks(fabric: Fabric, value: Tensor) -> float:
     return mean.item()
 
 
+def _finite_everywhere(fabric: Fabric, loss: Tensor) -> bool:
+    """True if the loss is finite on all ranks: one that stopped alone would leave the others waiting for it."""
+    finite = torch.isfinite(loss.detach())
+    if fabric.world_size == 1:
+        return bool(finite)
+    return _mean_over_ranks(fabric, finite.float()) == 1.0
+
+
 def _open(
     fabric: Fabric, module: nn.Module, optimizer: Optimizer, plan: Plan, folder: Path, resume: bool
 ) -> tuple[Position, list[dict[str, float]]]:
@@ -163,6 +172,8 @@ def _open(
         if file.exists():
             raise UserError(f"{folder} already holds a training run.", "Pass --resume, or choose another folder.")
         folder.mkdir(parents=True, exist_ok=True)
+        if fabric.is_global_zero:
+            (folder / LOG).unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
         return Position(), []
     if not file.exists():
         raise UserError(f"There is no {CHECKPOINT} in {folder} to resume.", "Start the run without --resume.")
@@ -177,6 +188,7 @@ def _open(
     _unwrapped(module).load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng"])
+    plan.notes.update(state["notes"])
     position = Position(**state["position"])
     if fabric.is_global_zero:
         _truncate_log(folder, position.total)
@@ -203,6 +215,7 @@ def _save(
             "module": _unwrapped(module).state_dict(),
             "optimizer": optimizer.state_dict(),
             "rng": torch.get_rng_state(),
+            "notes": plan.notes,
         }
         partial = folder / f"{CHECKPOINT}.partial"
         with partial.open("wb") as stream:
@@ -227,5 +240,8 @@ def _append(fabric: Fabric, folder: Path, line: Mapping[str, Any]) -> None:
 def _truncate_log(folder: Path, total: int) -> None:
     """Drops the steps that were logged after the checkpoint: they are taken again."""
     file = folder / LOG
-    lines = file.read_text().splitlines()[:total] if file.exists() else []
-    file.write_text("".join(line + "\n" for line in lines))
+    lines = file.read_text().splitlines() if file.exists() else []
+    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= total]
+    partial = file.with_name(f"{LOG}.partial")
+    partial.write_text("".join(line + "\n" for line in kept))
+    partial.replace(file)

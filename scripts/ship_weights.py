@@ -1,8 +1,8 @@
 """Turns a finished pretraining run into weights that ship with rsbench: fp16, with their provenance.
 
-    python scripts/ship_weights.py RUN_FOLDER METHOD
+    python scripts/ship_weights.py RUN_FOLDER
 
-writes methods/weights/METHOD_VARIANT.safetensors and .json, and prints the sha256 that belongs into methods/.
+writes methods/weights/OBJECTIVE_VARIANT.safetensors and .json, and prints the sha256 that belongs into methods/.
 """
 
 import argparse
@@ -21,10 +21,9 @@ LIMIT = 4_000_000  # bytes
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="folder of a finished rsbench pretrain")
-    parser.add_argument("method", help="name under which it ships, such as ctxmim")
     given = parser.parse_args()
     provenance = json.loads((given.run / "provenance.json").read_text())
-    name = f"{given.method}_{provenance['options']['variant']}"
+    name = f"{provenance['method']}_{provenance['options']['variant']}"
     tensors = load_file(given.run / "encoder.safetensors")
     halves = {key: value.to(torch.float16) for key, value in tensors.items()}
     for key, value in halves.items():

@@ -19,12 +19,14 @@ class Backbone(nn.Module):
         channels: channels of each map of the pyramid, finest first.
         strides: (4, 8, 16, 32) whatever the architecture.
         embedding_dim: length D of the embedding.
+        size_multiple: sides of the images that ``embed`` takes are multiples of it, in pixels.
         frozen: True once ``freeze`` was called.
     """
 
     channels: tuple[int, ...]
     strides: tuple[int, ...] = STRIDES
     embedding_dim: int
+    size_multiple: int = 1
     frozen: bool = False
 
     def forward(self, images: Tensor) -> list[Tensor]:

@@ -20,6 +20,8 @@ class SwinBackbone(Backbone):
         model: a timm Swin Transformer without classifier.
     """
 
+    size_multiple = 4
+
     def __init__(self, model: SwinTransformer) -> None:
         super().__init__()
         self.model = model

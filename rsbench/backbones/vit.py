@@ -26,6 +26,8 @@ class ViTBackbone(Backbone):
         pool: embedding from the class token, or the mean of the patch tokens, after the final norm.
     """
 
+    size_multiple = 16
+
     def __init__(self, model: Any, pool: Pool) -> None:
         super().__init__()
         self.model: Any = model

@@ -78,6 +78,9 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], layout: str, drop: S
     for key, tensor in tensors.items():
         name = key if key in target else LAYOUTS[layout](key)
         if name in target:
+            if name in ready:
+                account.unexpected.append(f"{key} (a second one for {name})")
+                continue
             account.mapped[key] = name
             found, wanted = tuple(tensor.shape), tuple(target[name].shape)
             if found != wanted:

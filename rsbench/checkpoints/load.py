@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,8 @@ class Loaded:
     Attributes:
         backbone: with its weights, frozen.
         digest: sha256 over all parameters and buffers: what the backbone computes depends on it alone.
-        source: kind of the source: ``random``, ``shipped``, ``url``, or ``user`` for a file given by the user.
+        source: kind of the source: ``random``, ``shipped``, ``url``; ``user`` for a file of the user's where only the
+            user has one, ``checkpoint`` for one that took the place of the method's own.
         file_sha256: of the file; None where there is none.
         keys: how many keys were mapped and dropped.
     """
@@ -34,6 +36,10 @@ class Loaded:
     source: str
     file_sha256: str | None
     keys: dict[str, int]
+
+    def about(self) -> dict[str, Any]:
+        """What a record says of the weights."""
+        return {"digest": self.digest, "source": self.source, "file_sha256": self.file_sha256, "keys": self.keys}
 
 
 def load(method: Method, variant: str, checkpoint: Path | None = None, seed: int = 0) -> Loaded:
@@ -59,15 +65,16 @@ def load(method: Method, variant: str, checkpoint: Path | None = None, seed: int
             f"{file} has sha256 {found}, not {weights.sha256} as {method.name}/{variant} says.",
             "The file is damaged: install rsbench again, or get the file again.",
         )
-    before = digest(backbone)
+    fresh = {digest(backbone), digest(create(weights.architecture, seed=0, **weights.kwargs))}
     account = fill(_inner(backbone), read_tensors(file), weights.layout, (*weights.drop, *OWN_DROP), str(file))
     after = digest(backbone)
-    if after == before:
+    if after in fresh:
         raise UserError(
             f"{file} holds exactly the fresh initialisation of {weights.architecture_name}.",
             "It was saved before training; for the random baseline use --method random/...",
         )
-    source = "user" if checkpoint else weights.source.kind
+    own = isinstance(weights.source, User) or checkpoint is None
+    source = weights.source.kind if own else "checkpoint"
     keys = {"mapped": len(account.mapped), "dropped": len(account.dropped)}
     return Loaded(backbone.freeze(), after, source, found, keys)
 

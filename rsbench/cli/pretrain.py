@@ -25,7 +25,7 @@ def pretrain(
     changes: Changes = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the output folder.")] = False,
     skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Leave out unreadable images.")] = False,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16; the last two are mixed.")] = "bf16",
+    precision: Annotated[str, typer.Option(help="fp32, or bf16 (mixed).")] = "bf16",
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     devices: Annotated[str, typer.Option(help="Devices per node, or auto.")] = "auto",
     nodes: Annotated[int, typer.Option(help="Number of nodes.")] = 1,
@@ -66,6 +66,8 @@ def pretrain(
             data_note=note,
             report=report,
         )
+    if not report.main:
+        return
     for name, reason in provenance["corrupt"].items():
         typer.echo(f"Skipped {name}: {reason}", err=True)
     if provenance["corrupt"]:

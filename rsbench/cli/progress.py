@@ -26,7 +26,8 @@ class PretrainingProgress:
 
     def __init__(self, epochs: int, steps: int, batch_size: int) -> None:
         self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
-        self.main = os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
+        ranks = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")  # of torchrun, SLURM, Lightning's own launcher
+        self.main = all(os.environ.get(name, "0") == "0" for name in ranks)
         self.console = Console(stderr=True)
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -43,7 +44,7 @@ class PretrainingProgress:
         self.started = time.perf_counter()
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
+        if self.console.is_terminal and self.main:
             self.bar.start()
             self.task = self.bar.add_task("", total=self.epochs * self.steps, epoch="1", losses="")
         return self

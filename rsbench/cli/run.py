@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rsbench import __version__
 from rsbench.cli.common import Changes, Plugins, folder_to_write, parse_changes, registry
 from rsbench.errors import UserError
 from rsbench.memory import keep_heap
@@ -61,9 +62,9 @@ def run(
     keep_heap()
     store_folder = folder_to_write(results, "--results")
     from rsbench.cli.progress import EvaluationProgress
-    from rsbench.evaluation import Request
     from rsbench.evaluation import run as evaluate
     from rsbench.records import Store
+    from rsbench.request import Request
 
     dataset, split_list, kind = open_data(the_task, data, split, download)
     failed = 0
@@ -105,7 +106,7 @@ def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple
             raise UserError(
                 "Demo scenes are drawn here and have a split of their own.", "Leave out --split and --download."
             )
-        root = cache_home() / "demo" / f"{task.name}-{DEMO_SEED}"
+        root = cache_home() / "demo" / __version__ / f"{task.name}-{DEMO_SEED}"
         if not root.exists():
             typer.echo(f"Drawing demo scenes in the layout of {task.title} ...", err=True)
         own = task.demo(root, DEMO_SEED)
@@ -144,6 +145,7 @@ def pick_device(device: str) -> str:
     """Resolves ``auto`` and checks that the device is there."""
     import torch
 
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # fp32 is what the record says
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

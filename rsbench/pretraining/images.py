@@ -58,8 +58,15 @@ class ImageFolder:
             if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
         )
         if only is not None:
-            depth = only[0].count("/") + 1 if only else 1
-            by_end = {"/".join(name.split("/")[-depth:]): name for name in names}
+            depth, wanted = (only[0].count("/") + 1 if only else 1), set(only)
+            by_end: dict[str, str] = {}
+            for name in names:
+                end = "/".join(name.split("/")[-depth:])
+                if end in by_end and end in wanted:
+                    raise UserError(
+                        f"{end} is there twice under {root}: {by_end[end]}, {name}.", "Give one copy's folder."
+                    )
+                by_end[end] = name
             missing = [name for name in only if name not in by_end]
             if missing:
                 raise UserError(

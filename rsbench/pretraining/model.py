@@ -42,6 +42,7 @@ class MaskedImageModel(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed + 1)
             self.mask_token = nn.Parameter(nn.init.trunc_normal_(torch.zeros(encoder.channels[0]), std=0.02))
+            self.mask_token.requires_grad_(options.mask_token_at == "embedding")
             self.decoder = nn.Sequential(
                 nn.Conv2d(encoder.embedding_dim, 3 * STRIDE**2, kernel_size=1), nn.PixelShuffle(STRIDE)
             )
@@ -52,26 +53,29 @@ class MaskedImageModel(nn.Module):
         """Normalises uint8 images (B, 3, H, W) to the floats that the encoder takes and the head predicts."""
         return (images.float() - self.mean) / self.std
 
-    def predict(self, x: Tensor, masks: Tensor | None, context: bool) -> tuple[Tensor | None, Tensor | None]:
-        """Predicts pixels from masked and from whole images.
+    def predict(
+        self, x: Tensor, masks: Tensor, context: bool, context_masks: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Predicts pixels from masked images, and from whole ones.
 
         Args:
             x: normalised images (B, 3, H, W).
-            masks: cells (B, H / mask_patch, W / mask_patch), true where masked; None for the context branch alone.
+            masks: cells (B, H / mask_patch, W / mask_patch), true where masked.
             context: whether to run the context branch too.
+            context_masks: cells whose features the context branch keeps under ``feature_mask``; ``masks`` if None.
 
         Returns:
             y_re and y_pr, (B, 3, H, W) each: equations 1 and 2, without the indicator unless ``feature_mask``.
         """
-        if masks is None:
-            return None, self._decode(self._encode_whole(x), None) if context else None
+        own = masks if context_masks is None else context_masks
         if context and self.options.one_forward:
             tokens = torch.cat([self._masked_tokens(x, masks), self.encoder.tokens(x)])
-            doubled = torch.cat([masks, masks])
-            y_re, y_pr = self._decode(self.encoder.encode(tokens), doubled).chunk(2)
+            y_re, y_pr = self._decode(self.encoder.encode(tokens), torch.cat([masks, own])).chunk(2)
             return y_re, y_pr
         y_re = self._decode(self.encoder.encode(self._masked_tokens(x, masks)), masks)
-        return y_re, self._decode(self._encode_whole(x), masks) if context else None
+        if not context:
+            return y_re, None
+        return y_re, self._decode(self.encoder.encode(self.encoder.tokens(x)), own)
 
     def forward(self, images: Tensor, masks: Tensor, context_masks: Tensor | None = None) -> dict[str, Tensor]:
         """Returns the losses of a batch: ``loss`` (their sum), ``L_Re`` and, for CtxMIM, ``L_Pr`` and ``L_Cc``.
@@ -83,8 +87,7 @@ class MaskedImageModel(nn.Module):
         """
         options = self.options
         x = self.normalise(images)
-        y_re, y_pr = self.predict(x, masks, context=options.objective == "ctxmim")
-        assert y_re is not None
+        y_re, y_pr = self.predict(x, masks, options.objective == "ctxmim", context_masks)
         target = self._target(x)
         pixels = enlarge(masks, options.mask_patch).unsqueeze(1).float()
         losses = {"L_Re": self._l1(y_re, target, pixels)}
@@ -106,11 +109,8 @@ class MaskedImageModel(nn.Module):
         token_mask = enlarge(masks, self.options.mask_patch // PATCH)
         return replace_tokens(self.encoder.tokens(x), token_mask, self.mask_token)
 
-    def _encode_whole(self, x: Tensor) -> Tensor:
-        return self.encoder.encode(self.encoder.tokens(x))
-
-    def _decode(self, features: Tensor, masks: Tensor | None) -> Tensor:
-        if self.options.feature_mask and masks is not None:
+    def _decode(self, features: Tensor, masks: Tensor) -> Tensor:
+        if self.options.feature_mask:
             cells = enlarge(masks, self.options.mask_patch // PATCH).float().unsqueeze(1)
             features = features * nn.functional.adaptive_max_pool2d(cells, features.shape[-2:])
         return self.decoder(features).float()

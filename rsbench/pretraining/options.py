@@ -107,11 +107,11 @@ class Options(BaseModel):
     warmup_start: float = Field(1 / 200, ge=0, le=1)
     min_lr: float = Field(1 / 20, ge=0, le=1)
     betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
+    eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     decay_position_tables: bool = True
     clip: float = Field(5.0, ge=0)
-    seed: int = 0
+    seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Options:
@@ -129,6 +129,8 @@ class Options(BaseModel):
             raise ValueError(f"betas: {self.betas} are not both between 0 and 1")
         if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise ValueError(f"crop_scale: {self.crop_scale} is not 0 < low <= high <= 1")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs: {self.warmup_epochs:g} of {self.epochs} epochs never reach the full rate")
         if self.batch_size % self.accumulate:
             raise ValueError(f"batch_size: {self.batch_size} is no multiple of accumulate {self.accumulate}")
         return self

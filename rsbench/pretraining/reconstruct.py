@@ -57,7 +57,6 @@ def reconstruct(model: MaskedImageModel, images: Tensor, masks: Tensor) -> Tenso
     with torch.inference_mode():
         x = model.normalise(images)
         predicted, _ = model.predict(x, masks, context=False)
-        assert predicted is not None
         if options.patch_norm:  # the head predicts normalised cells: give them back their mean and spread
             side = options.mask_patch
             mean = torch.nn.functional.avg_pool2d(x, side)

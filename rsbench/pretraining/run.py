@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from rsbench import __version__
 from rsbench.checkpoints.load import load_encoder
+from rsbench.checkpoints.read import sha256_file
 from rsbench.environment import environment
 from rsbench.errors import RunError, UserError, near_miss
 from rsbench.pretraining.images import ImageFolder, Order, Views, loader
@@ -26,7 +27,7 @@ from rsbench.pretraining.model import MaskedImageModel, parameter_groups
 from rsbench.pretraining.options import FIXED, Options
 from rsbench.training import Plan, Report, train
 
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 ENCODER = "encoder.safetensors"
 PROVENANCE = "provenance.json"
 
@@ -36,7 +37,7 @@ class Machine:
     """What a run is computed on; nothing here may change the result but for rounding.
 
     Args:
-        precision: ``fp32``, or mixed ``bf16`` or ``fp16``.
+        precision: ``fp32``, or mixed ``bf16``.
         accelerator: ``auto``, ``cpu`` or ``cuda``.
         devices: per node: a number, or ``auto``.
         nodes: number of nodes.
@@ -65,6 +66,8 @@ class Machine:
 
     def fabric(self) -> Fabric:
         """Launches Fabric; ranks come from ``torchrun`` or SLURM where one of them started this process."""
+        if self.precision == "fp32":
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         devices: int | str = int(self.devices) if self.devices.isdigit() else self.devices
         nodes = self.nodes
         if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun has made one process per device already
@@ -82,19 +85,22 @@ class Machine:
         return fabric
 
 
-@dataclass
-class Corrupt:
-    """The images that were skipped, by name, with the reason."""
+def note_corrupt(batches: Any, images: ImageFolder, notes: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Passes batches on, and notes which images could not be read, and why."""
+    for batch in batches:
+        notes.update({images.names[index]: why for index, why in batch["corrupt"].items()})
+        if "images" not in batch:
+            raise RunError("No image of a whole batch could be read.", f"The first is {next(iter(notes))}.")
+        yield batch
 
-    names: dict[str, str] = field(default_factory=dict)
 
-    def strip(self, batches: Any, images: ImageFolder) -> Iterator[dict[str, Any]]:
-        """Passes batches on, and notes what could not be read."""
-        for batch in batches:
-            self.names.update({images.names[index]: why for index, why in batch["corrupt"].items()})
-            if "images" not in batch:
-                raise RunError("No image of a whole batch could be read.", "Check the files named so far.")
-            yield batch
+def over_all_ranks(fabric: Fabric, notes: dict[str, str]) -> dict[str, str]:
+    """Joins the notes of all ranks."""
+    if fabric.world_size == 1:
+        return notes
+    every: list[Any] = [None] * fabric.world_size
+    torch.distributed.all_gather_object(every, notes)
+    return {name: why for one in every for name, why in one.items()}
 
 
 def pretrain(
@@ -128,7 +134,7 @@ def pretrain(
     fabric = machine.fabric()
     order = Order(len(images), options, fabric.global_rank, fabric.world_size)
     model = MaskedImageModel(options)
-    if options.init_from:
+    if options.init_from and not resume:
         load_encoder(model.encoder, Path(options.init_from))
     optimizer = torch.optim.AdamW(
         parameter_groups(model, options), lr=options.peak_lr, betas=options.betas, eps=options.eps
@@ -137,11 +143,14 @@ def pretrain(
         raise UserError(f"The run in {folder} is finished.", "Start another one in another folder.")
     module, optimizer = fabric.setup(model, optimizer)
     views = Views(images, options, skip_corrupt)
-    corrupt = Corrupt()
+    notes: dict[str, str] = {}  # skipped images: kept in checkpoints, so that a resumed run names them all
     data = {"images": len(images), "sha256": images.fingerprint(), "note": data_note}
+    identity: dict[str, Any] = {"options": options.model_dump(mode="json"), "data": data["sha256"]}
+    if options.init_from:
+        identity["init_from_sha256"] = sha256_file(Path(options.init_from))
 
     def batches(epoch: int, first_step: int) -> Iterator[dict[str, Any]]:
-        return corrupt.strip(loader(views, order, epoch, first_step, machine.workers), images)
+        return note_corrupt(loader(views, order, epoch, first_step, machine.workers), images, notes)
 
     def losses(module: nn.Module, batch: dict[str, Any]) -> Mapping[str, Tensor]:
         keys = ("images", "masks", "context_masks")
@@ -161,8 +170,9 @@ def pretrain(
             describe=lambda batch: ", ".join(images.names[index] for index in batch["index"][:8]) + " ...",
             accumulate=options.accumulate,
             clip=options.clip,
-            identity={"options": options.model_dump(mode="json"), "data": data["sha256"]},
+            identity=identity,
             checkpoint_every=checkpoint_every,
+            notes=notes,
         ),
         folder,
         resume,
@@ -172,10 +182,10 @@ def pretrain(
         "schema_version": 1,
         "rsbench": __version__,
         "method": options.objective,
-        "options": options.model_dump(mode="json"),
+        **identity,
         "fixed": FIXED,
         "data": data,
-        "corrupt": corrupt.names,
+        "corrupt": over_all_ranks(fabric, notes),
         "command": shlex.join(["rsbench", *sys.argv[1:]]),
         "machine": {**vars(machine), "world": fabric.world_size},
         "seconds_since_last_start": round(time.time() - start, 1),
@@ -191,13 +201,10 @@ def pretrain(
     return provenance
 
 
-def write_encoder(model: MaskedImageModel, file: Path, dtype: torch.dtype = torch.float32) -> None:
+def write_encoder(model: MaskedImageModel, file: Path) -> None:
     """Writes the encoder alone, under the names that ``--checkpoint`` expects, atomically."""
-    tensors = {f"encoder.{name}": value.to(dtype).contiguous() for name, value in _encoder_state(model).items()}
+    state = model.encoder.model.state_dict()
+    tensors = {f"encoder.{name}": value.detach().cpu().contiguous() for name, value in state.items()}
     partial = file.with_name(file.name + ".partial")
     save_file(tensors, partial, metadata={"format": "rsbench", "architecture": model.options.variant})
     partial.replace(file)
-
-
-def _encoder_state(model: MaskedImageModel) -> dict[str, Tensor]:
-    return {name: value.detach().cpu() for name, value in model.encoder.model.state_dict().items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
 import time
@@ -82,9 +83,7 @@ class FeatureCache:
             features = load_file(folder / FEATURES)["features"]
         except (OSError, KeyError, SafetensorError):
             return None  # damaged: it is computed again and replaced
-        if list(features.shape) != manifest["shape"]:
-            return None
-        return features, manifest
+        return (features, manifest) if digest_array(features) == manifest["features_sha256"] else None
 
     def put(self, identity: Mapping[str, Any], features: np.ndarray, about: Mapping[str, Any]) -> Mapping[str, Any]:
         """Writes features under ``identity`` and returns the manifest.
@@ -99,6 +98,7 @@ class FeatureCache:
             "shape": list(features.shape),
             "features_sha256": digest_array(features),
             "made": utc_now(),
+            "cost": {},
             **about,
         }
         twin = self._twin(manifest)
@@ -113,6 +113,9 @@ class FeatureCache:
         try:
             save_file({"features": features}, temporary / FEATURES)
             (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
+            for file in (FEATURES, MANIFEST):
+                with (temporary / file).open("rb") as stream:
+                    os.fsync(stream.fileno())
             final = self.root / key
             shutil.rmtree(final, ignore_errors=True)
             try:
@@ -167,5 +170,5 @@ def _manifest(folder: Path) -> Mapping[str, Any] | None:
         manifest = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):
         return None
-    needed = ("identity", "shape", "features_sha256")
+    needed = ("identity", "shape", "features_sha256", "cost")
     return manifest if isinstance(manifest, dict) and all(key in manifest for key in needed) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
@@ -13,42 +14,88 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rsbench.backbones import Backbone
 from rsbench.checkpoints.load import Loaded, load
-from rsbench.errors import RunError
-from rsbench.evaluation import Outcome, Request, peak_memory
+from rsbench.errors import RunError, UserError, near_miss
 from rsbench.method import Random
 from rsbench.preprocessing import RESIZE, Preprocessor
 from rsbench.probing.cache import FeatureCache
 from rsbench.probing.extract import extract
 from rsbench.probing.solve import SOLVERS, Problem, Solution
+from rsbench.request import Failure, Outcome, Request, peak_memory
 from rsbench.statistics import bootstrap_interval
 
+EXTRA = {"resize": RESIZE}  # what else the number depends on
 
-def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outcome | RunError]]:
-    """Yields the outcome of each seed, or the error that made it fail; one does not stop the others."""
-    weights = request.method.weights(request.variant)
-    fixed: Loaded | None = None
+
+METRICS = ("top1", "mean_class_accuracy")
+
+
+def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outcome | Failure]]:
+    """Yields what came out of each seed; one that fails does not stop the others, an interruption does.
+
+    Weights that do not depend on the seed are loaded and embedded once for all seeds.
+
+    Raises:
+        UserError: before anything is computed, if the task wants what this evaluation does not give.
+    """
+    parts = check_task(request)
+    drawn = request.checkpoint is None and isinstance(request.method.weights(request.variant).source, Random)
+    loaded: Loaded | None = None
     problem: Problem | None = None
     about: dict[str, Any] = {}
     for seed in seeds:
         start = time.perf_counter()
+        weights: dict[str, Any] = {}
         try:
-            if fixed is None:
-                loaded = load(request.method, request.variant, request.checkpoint, seed)
-                if request.checkpoint is not None or not isinstance(weights.source, Random):
-                    fixed = loaded  # otherwise each seed draws its own weights
+            if loaded is None or drawn:
+                loaded, problem = load(request.method, request.variant, request.checkpoint, seed), None
+                _check_size(request, loaded.backbone)
+            weights = loaded.about()
             if request.protocol.solver == "finetune":
                 from rsbench.probing.finetune import finetune  # Lightning takes seconds to import
 
-                fresh = load(request.method, request.variant, request.checkpoint, seed)
-                solution = finetune(request, fresh.backbone, seed)
                 about = {"timings": {}, "cost": _cost(loaded.backbone, request.input_size)}
+                solution = finetune(request, deepcopy(loaded.backbone), parts, seed)
             else:
-                if problem is None or fixed is None:
-                    problem, about = features(request, loaded)
+                if problem is None:
+                    problem, about = features(request, loaded, parts)
+                else:
+                    about = {**about, "timings": {"features": 0.0}, "reused": True}
                 solution = SOLVERS[request.protocol.solver](problem, request.protocol, seed)
-            yield seed, _outcome(request, loaded, solution, about, time.perf_counter() - start)
+            yield seed, _outcome(request, weights, solution, about, time.perf_counter() - start)
         except RunError as error:
-            yield seed, error
+            yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=weights, extra=EXTRA)
+        except KeyboardInterrupt:
+            yield seed, Failure(reason="Interrupted.", status="interrupted", weights=weights, extra=EXTRA)
+            return
+
+
+def check_task(request: Request) -> tuple[str, ...]:
+    """Returns the parts to report: those of the task that the split has.
+
+    Raises:
+        UserError: there is none, the part to train on is missing, or the task wants a metric that is not known.
+    """
+    task, parts = request.task, request.dataset.parts
+    for metric in task.metrics:
+        if metric not in METRICS:
+            raise UserError(f"Task {task.name!r} wants the metric {metric!r}.", near_miss(metric, METRICS))
+    reported = tuple(part for part in task.report if part in parts)
+    if task.train not in parts or not reported:
+        raise UserError(
+            f"The split {request.split.name!r} has the parts {', '.join(parts)}; {task.name!r} trains on "
+            f"{task.train} and reports on {', '.join(task.report)}.",
+            "Choose another split.",
+        )
+    return reported
+
+
+def _check_size(request: Request, backbone: Backbone) -> None:
+    if request.input_size % backbone.size_multiple:
+        raise UserError(
+            f"{request.method_id} takes sides that are multiples of {backbone.size_multiple} px, "
+            f"not {request.input_size}.",
+            "Change it with --set image_size=N.",
+        )
 
 
 def feature_identity(request: Request, weights_digest: str) -> dict[str, Any]:
@@ -67,8 +114,8 @@ def feature_identity(request: Request, weights_digest: str) -> dict[str, Any]:
     }
 
 
-def features(request: Request, loaded: Loaded) -> tuple[Problem, dict[str, Any]]:
-    """Returns the features of all parts, from the cache where they are there, and what making them took."""
+def features(request: Request, loaded: Loaded, reported: Sequence[str]) -> tuple[Problem, dict[str, Any]]:
+    """Returns the features of the parts, from the cache where they are there, and what making them took."""
     dataset, weights = request.dataset, request.method.weights(request.variant)
     identity = feature_identity(request, loaded.digest)
     everything = {
@@ -102,9 +149,10 @@ def features(request: Request, loaded: Loaded) -> tuple[Problem, dict[str, Any]]
         manifest = cache.put(identity, array, about) if request.use_cache else about
         timings = {"features": made.seconds}
     row = {key: index for index, key in enumerate(ids)}
+    parts = {part: dataset.parts[part] for part in (request.task.train, *reported)}
     problem = Problem(
-        features={part: array[[row[key] for key in items.ids]] for part, items in dataset.parts.items()},
-        labels={part: items.labels for part, items in dataset.parts.items()},
+        features={part: array[[row[key] for key in items.ids]] for part, items in parts.items()},
+        labels={part: items.labels for part, items in parts.items()},
         classes=len(dataset.classes),
         train=request.task.train,
     )
@@ -119,7 +167,9 @@ def _cost(backbone: Backbone, size: int) -> dict[str, Any]:
     return {"parameters": backbone.parameter_count, "gflops": round(counter.get_total_flops() / 1e9, 4)}
 
 
-def _outcome(request: Request, loaded: Loaded, solution: Solution, about: dict[str, Any], seconds: float) -> Outcome:
+def _outcome(
+    request: Request, weights: dict[str, Any], solution: Solution, about: dict[str, Any], seconds: float
+) -> Outcome:
     metrics: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     columns: dict[str, list[Any]] = {"part": [], "item": [], "label": [], "prediction": [], "top1": []}
@@ -132,29 +182,31 @@ def _outcome(request: Request, loaded: Loaded, solution: Solution, about: dict[s
                 "Use the protocol swept, or train longer.",
             )
         right = predicted == items.labels
-        metrics[f"{part}/top1"] = 100 * float(right.mean())
         recalls = [right[items.labels == label].mean() for label in np.unique(items.labels)]
-        metrics[f"{part}/mean_class_accuracy"] = 100 * float(np.mean(recalls))
-        low, high = bootstrap_interval(right)
-        intervals[f"{part}/top1"] = (100 * low, 100 * high)
+        values = {"top1": right.mean(), "mean_class_accuracy": np.mean(recalls)}
+        metrics |= {f"{part}/{name}": 100 * float(values[name]) for name in request.task.metrics}
+        if "top1" in request.task.metrics:
+            low, high = bootstrap_interval(right)
+            intervals[f"{part}/top1"] = (100 * low, 100 * high)
         columns["part"] += [part] * len(items)
         columns["item"] += items.ids
         columns["label"] += items.labels.tolist()
         columns["prediction"] += predicted.tolist()
         columns["top1"] += right.astype(int).tolist()
+    cost = {
+        **about["cost"],
+        "peak_memory_mib": peak_memory(),
+        "features_from_cache": about.get("cached", False),
+        "features_from_earlier_seed": about.get("reused", False),
+    }
     return Outcome(
         metrics=metrics,
         intervals=intervals,
         predictions=columns,
         selected=solution.selected,
         flags=solution.flags,
-        weights={
-            "digest": loaded.digest,
-            "source": loaded.source,
-            "file_sha256": loaded.file_sha256,
-            "keys": loaded.keys,
-        },
+        weights=weights,
         timings={**about["timings"], "total": seconds},
-        cost={**about["cost"], "peak_memory_mib": peak_memory(), "features_from_cache": about.get("cached", False)},
-        extra={"resize": RESIZE},
+        cost=cost,
+        extra=EXTRA,
     )

@@ -95,6 +95,11 @@ def extract(
     with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"):
         for images in batches(load, paths, preprocessor, batch_size):
             embedding = network.embed(images.to(device, non_blocking=True)).float().cpu().numpy()
+            if embedding.shape != (len(images), backbone.embedding_dim):
+                raise RunError(
+                    f"embed returned the shape {embedding.shape}, not ({len(images)}, {backbone.embedding_dim}).",
+                    "It must return one row of embedding_dim numbers per image.",
+                )
             features[done : done + len(embedding)] = embedding
             done += len(embedding)
             report(done)

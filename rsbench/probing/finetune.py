@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from rsbench.backbones import Backbone
-from rsbench.evaluation import Request
 from rsbench.preprocessing import Preprocessor
 from rsbench.probing.extract import batches
 from rsbench.probing.linear import epoch_order, initial_head
 from rsbench.probing.solve import Solution, recipe
+from rsbench.request import Request
 from rsbench.training import Plan, train
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -38,10 +38,16 @@ class Classifier(nn.Module):
         return self.head(self.backbone.embed(images))
 
 
-def finetune(request: Request, backbone: Backbone, seed: int) -> Solution:
-    """Trains everything on the training part and predicts the others; the last epoch is the one that counts.
+def finetune(request: Request, backbone: Backbone, reported: Sequence[str], seed: int) -> Solution:
+    """Trains everything on the training part and predicts others; the last epoch is the one that counts.
 
     No augmentation. BatchNorm and dropout are in training mode while it trains.
+
+    Args:
+        request: what is asked.
+        backbone: with its weights; it is changed.
+        reported: parts to predict.
+        seed: of the head and of the order of images.
     """
     backbone.frozen = False
     backbone.requires_grad_(True)
@@ -51,7 +57,9 @@ def finetune(request: Request, backbone: Backbone, seed: int) -> Solution:
     size = min(sgd.batch_size, len(items))
     steps = -(-len(items) // size)
     preprocessor = Preprocessor(request.method.weights(request.variant).preprocess, request.input_size)
-    fabric = Fabric(accelerator=torch.device(request.device).type, devices=1, precision=PRECISIONS[request.precision])  # type: ignore[arg-type]
+    device = torch.device(request.device)
+    devices = 1 if device.index is None else [device.index]
+    fabric = Fabric(accelerator=device.type, devices=devices, precision=PRECISIONS[request.precision])  # type: ignore[arg-type]
     torch.manual_seed(seed)
     model = Classifier(backbone, len(dataset.classes), seed)
     optimizer = torch.optim.SGD(
@@ -83,7 +91,7 @@ def finetune(request: Request, backbone: Backbone, seed: int) -> Solution:
     module.eval()
     predictions = {}
     with torch.inference_mode():
-        for part in (part for part in dataset.parts if part != request.task.train):
+        for part in reported:
             images = batches(dataset.load, dataset.parts[part].paths, preprocessor, request.batch_size)
             predictions[part] = np.concatenate(
                 [module(batch.to(fabric.device)).argmax(1).cpu().numpy() for batch in images]

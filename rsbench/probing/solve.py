@@ -96,7 +96,8 @@ def solve_swept(problem: Problem, protocol: Protocol, seed: int) -> Solution:
     standardise = Standardiser.fit(features[kept])
     rates, decays = [rate for rate, _ in grid], [decay for _, decay in grid]
     heads = fit_heads(standardise(features[kept]), labels[kept], problem.classes, rates, decays, recipe(protocol), seed)
-    scores = [_score(heads.logits(standardise(features[held]), k), labels[held]) for k in range(len(grid))]
+    held_features = standardise(features[held])
+    scores = [_score(heads.logits(held_features, k), labels[held]) for k in range(len(grid))]
     best = max(range(len(grid)), key=lambda k: scores[k])
     if scores[best][0] < 0:
         raise RunError("Every head of the sweep diverged.", "Lower the learning rates with --set lrs=...")

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from rsbench import training
 from rsbench.backbones import create
 from rsbench.cli import _main
+from rsbench.errors import UserError
 from rsbench.pretraining.images import ImageFolder, Order, random_crop
 from rsbench.pretraining.options import make_options
 
@@ -111,7 +112,7 @@ def test_a_process_killed_with_sigkill_resumes_bit_equal(images, tmp_path):
 def test_two_processes_take_the_steps_of_one(images, tmp_path):
     assert _main(arguments(images, tmp_path / "one")) == 0
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29531",
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         "-m", "rsbench", *arguments(images, tmp_path / "two"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -168,6 +169,9 @@ def test_a_loss_that_is_not_finite_names_the_step_and_the_images(images, tmp_pat
         (["--set", "accumulate=3"], "multiple of"),
         (["--set", "mask_ratio"], "KEY=VALUE"),
         (["--set", "betas=1"], "takes 2 numbers"),
+        (["--set", "seed=-1"], "seed"),
+        (["--set", "eps=0"], "eps"),
+        (["--precision", "fp16"], "no precision"),
         (["--set", "std=0,0,0"], "not positive"),
         (["--set", "crop_ratio=2,1"], "low <= high"),
         (["--precision", "bf61"], "Did you mean 'bf16'"),
@@ -244,3 +248,48 @@ def test_reconstruction_fills_the_masked_cells_and_leaves_the_others(images, tmp
     assert changed[8:16, 16:24].any()
     changed[8:16, 16:24] = False
     assert not changed.any()
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_with_a_clean_log(images, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "log.jsonl").write_text('{"epoch": 0, "step": 1, "loss": 9.0}\n{"epoch": 0, "st')
+    assert _main(arguments(images, tmp_path / "run")) == 0
+    assert [line["step"] for line in losses(tmp_path / "run")] == list(range(1, 10))
+
+
+def test_skipped_images_are_all_named_after_a_resume(images, tmp_path, monkeypatch):
+    broken = tmp_path / "images"
+    for name in ImageFolder.find(images).names:
+        (broken / name).parent.mkdir(parents=True, exist_ok=True)
+        (broken / name).write_bytes((images / name).read_bytes())
+    (broken / "scene0" / "04.png").write_bytes(b"")
+    save = training._save
+
+    def mend_and_die(*given):
+        save(*given)
+        (broken / "scene0" / "04.png").write_bytes((images / "scene0" / "04.png").read_bytes()[:0])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_save", mend_and_die)
+        assert _main(arguments(broken, tmp_path / "run", "--skip-corrupt")) == 130
+    seen = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["notes"]
+    assert _main(arguments(broken, tmp_path / "run", "--skip-corrupt", "--resume")) == 0
+    named = json.loads((tmp_path / "run" / "provenance.json").read_text())["corrupt"]
+    assert set(named) == {"scene0/04.png"} and seen.keys() <= named.keys()
+
+
+def test_pretraining_may_start_from_an_encoder(images, tmp_path):
+    assert _main(arguments(images, tmp_path / "first")) == 0
+    start = f"init_from={tmp_path / 'first' / 'encoder.safetensors'}"
+    assert _main(arguments(images, tmp_path / "second", "--set", start)) == 0
+    assert losses(tmp_path / "second")[0]["loss"] != losses(tmp_path / "first")[0]["loss"]
+    assert len(json.loads((tmp_path / "second" / "provenance.json").read_text())["init_from_sha256"]) == 64
+
+
+def test_two_copies_of_an_image_of_a_split_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder / "Forest").mkdir(parents=True)
+        (tmp_path / folder / "Forest" / "Forest_1.jpg").write_bytes(b"x")
+    with pytest.raises(UserError, match="twice"):
+        ImageFolder.find(tmp_path, ["Forest/Forest_1.jpg"])

@@ -1,0 +1,121 @@
+"""What goes into an evaluation and what comes out of it; the same for every kind of task."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rsbench.errors import UserError, near_miss
+from rsbench.method import Method
+from rsbench.task import Protocol, Task
+
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be evaluated, and on what it is computed.
+
+    Args:
+        method, variant: from the registry.
+        task, protocol: from the registry; the protocol with the user's changes.
+        changed: the settings of the protocol that the user changed.
+        dataset: what the task's reader returned.
+        split: the SplitList.
+        data: ``real`` or ``demo``.
+        checkpoint: the user's file in place of the method's own source.
+        precision: ``fp32`` or ``bf16``.
+        device: of torch.
+        batch_size: images at once where it does not change the result beyond rounding.
+        use_cache: read and write cached features.
+        report: called with (done, all) while images are embedded or trained on.
+    """
+
+    method: Method
+    variant: str
+    task: Task
+    protocol: Protocol
+    dataset: Any
+    split: Any
+    data: str
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Path | None = None
+    precision: str = "fp32"
+    device: str = "cpu"
+    batch_size: int = 64
+    use_cache: bool = True
+    report: Callable[[int, int], Any] = lambda done, total: None
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UserError(f"There is no precision {self.precision!r}.", near_miss(self.precision, PRECISIONS))
+        size = self.protocol.settings.get("image_size", 0)
+        if not isinstance(size, int) or size < 0 or 0 < size < 32:
+            raise UserError(f"image_size={size} is no input size.", "Give at least 32 px, or 0 for the method's own.")
+
+    @property
+    def method_id(self) -> str:
+        """``method/variant``."""
+        return f"{self.method.name}/{self.variant}"
+
+    @property
+    def input_size(self) -> int:
+        """Side of the input in pixels."""
+        chosen = self.protocol.settings.get("image_size", 0)
+        assert isinstance(chosen, int)  # checked above
+        return chosen or self.method.weights(self.variant).preprocess.size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an evaluation gives for one seed.
+
+    Attributes:
+        metrics: percent, by ``<part>/<name>``.
+        intervals: 95 %, percent.
+        predictions: columns of the table of per-item predictions.
+        selected: hyper-parameters that were chosen.
+        flags: sentences that belong beside the number.
+        weights: digest and source of the weights.
+        timings: seconds by stage.
+        cost: parameters, operations, throughput, memory.
+        extra: what else the number depends on.
+    """
+
+    status = "done"
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    predictions: dict[str, list[Any]]
+    selected: dict[str, Any]
+    flags: list[str]
+    weights: dict[str, Any]
+    timings: dict[str, float]
+    cost: dict[str, Any]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A seed that gave no number.
+
+    Attributes:
+        reason: why.
+        status: ``failed`` or ``interrupted``.
+        weights, extra: as of an Outcome, so that a later success replaces the record of this failure.
+    """
+
+    reason: str
+    status: Literal["failed", "interrupted"] = "failed"
+    weights: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def peak_memory() -> int:
+    """Peak resident memory of this process so far, in MiB."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 if sys.platform != "darwin" else 1024**2))
