@@ -1,14 +1,16 @@
 """From records to measured values: what may be averaged, what is shown, what must be said beside it.
 
 Records share a *place* if task, protocol, changed settings and split are equal; a place and a part make a column.
-Within a place, the records of one method that differ in nothing but the seed are averaged. Where there are others
-(other weights, precision, version), the newest stand alone and the footnote names what was left out.
+Within a place, the records of one subject (a method, or a method with a checkpoint of the user's) that differ in
+nothing but the seed are averaged. Where there are others (other weights, precision, version), the newest stand alone
+and the footnote names what was left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rsbench.errors import UserError
 from rsbench.records import Record, canonical_json
@@ -22,7 +24,7 @@ class Place:
     Args:
         task, protocol, split: names.
         changed: the settings changed from the protocol's own, as ``key=value, ...``; empty for the plain protocol.
-        size: input size in pixels, where one method was measured at several; None where every method has one.
+        size: input size in pixels, where one subject was measured at several; None where every one has one.
     """
 
     task: str
@@ -30,6 +32,33 @@ class Place:
     split: str
     changed: str = ""
     size: int | None = None
+
+
+class Subject(NamedTuple):
+    """What was measured: the records of one subject make one row.
+
+    Args:
+        data: ``real`` or ``demo``.
+        method: ``method/variant``.
+        checkpoint: start of the digest of the user's weights, where they took the place of weights that the method
+            has itself: such a number is not one of the method. Else empty.
+    """
+
+    data: str
+    method: str
+    checkpoint: str = ""
+
+    @property
+    def variant(self) -> str:
+        """An id that differs from the method's own if the weights do."""
+        return f"{self.method}@{self.checkpoint}" if self.checkpoint else self.method
+
+
+def subject(record: Record) -> Subject:
+    """Returns what a record is about."""
+    given = record.weights.get("source") == "checkpoint"
+    checkpoint = str(record.weights.get("digest") or "unknown")[:8] if given else ""
+    return Subject(record.data, record.method, checkpoint)
 
 
 @dataclass(frozen=True)
@@ -60,7 +89,7 @@ class Measurement:
 
 @dataclass
 class Group:
-    """All records of one method, on real data or demo scenes, in one place."""
+    """All records of one subject in one place."""
 
     records: list[Record] = field(default_factory=list)
 
@@ -93,9 +122,9 @@ class Group:
         for record in sorted(other, key=_age):
             if record.seed not in by_seed:
                 remarks.append(f"seed {record.seed} {record.status}: {record.reason} (run {record.id})")
-        values = [record.metrics[key] for record in chosen]
-        mean = sum(values) / len(values)
-        sd = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5 if len(values) > 1 else None
+        from rsbench.statistics import seed_summary
+
+        summary = seed_summary([record.metrics[key] for record in chosen])
         try:
             interval = interval_over_items(predictions, chosen, part, metric)
             lacks = "" if interval else "no interval"
@@ -106,8 +135,9 @@ class Group:
         low, high = interval or (None, None)
         runs = tuple(record.id for record in chosen)
         return Measurement(
-            "done", mean, low, high, sd, tuple(sorted(by_seed)), chosen[0].input_size, runs, tuple(remarks)
-        )
+            "done", summary.mean, low, high, summary.sd, tuple(sorted(by_seed)), chosen[0].input_size, runs,
+            tuple(remarks),
+        )  # fmt: skip
 
 
 def _failed(records: Sequence[Record]) -> Measurement | None:
@@ -157,27 +187,27 @@ def _common_flags(records: Sequence[Record]) -> list[str]:
     ]
 
 
-def places(records: Iterable[Record]) -> dict[Place, dict[tuple[str, str], Group]]:
-    """Sorts records into places, and there by (data, method).
+def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
+    """Sorts records into places, and there by subject.
 
-    A place where one method has several input sizes is split by size, so that a group has one.
+    A place where one subject has several input sizes is split by size, so that a group has one.
     """
     found: dict[Place, list[Record]] = {}
     for record in records:
         changed = ", ".join(f"{key}={_short(value)}" for key, value in sorted(record.changed.items()))
         found.setdefault(Place(record.task, record.protocol, record.split, changed), []).append(record)
-    result: dict[Place, dict[tuple[str, str], Group]] = {}
+    result: dict[Place, dict[Subject, Group]] = {}
     for place, members in found.items():
-        sizes: dict[tuple[str, str], set[int]] = {}
+        sizes: dict[Subject, set[int]] = {}
         for record in members:
             if record.input_size is not None:
-                sizes.setdefault((record.data, record.method), set()).add(record.input_size)
+                sizes.setdefault(subject(record), set()).add(record.input_size)
         split = any(len(several) > 1 for several in sizes.values())
         for record in members:
             size = record.input_size if split else None
             where = Place(place.task, place.protocol, place.split, place.changed, size)
             groups = result.setdefault(where, {})
-            groups.setdefault((record.data, record.method), Group()).records.append(record)
+            groups.setdefault(subject(record), Group()).records.append(record)
     return result
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rsbench.errors import UserError, near_miss
 from rsbench.records import Record, Store
-from rsbench.reporting.measured import Group, Measurement, Place, Predictions, places
+from rsbench.reporting.measured import Group, Measurement, Place, Predictions, Subject, places, subject
 from rsbench.reporting.published import PublishedColumn, PublishedTable, published_table
 
 MEASURED_ONLY = "Measured here, not in the paper"
@@ -66,7 +66,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One row; ``cells`` stand in the order of the table's columns, None where there is nothing."""
+    """One row.
+
+    Args:
+        group: of the paper's rows; else empty.
+        method, backbone: for readers.
+        variant: for machines: ``method/variant``, with ``@`` and the start of the digest of a user's checkpoint.
+        cells: in the order of the table's columns, None where there is nothing.
+    """
 
     group: str
     method: str
@@ -134,7 +141,7 @@ class _Source(NamedTuple):
     column: PublishedColumn
     place: Place | None
     part: str
-    groups: dict[tuple[str, str], Group]
+    groups: dict[Subject, Group]
 
 
 @dataclass
@@ -148,21 +155,21 @@ class _Builder:
         sources = self._sources()
         columns = tuple(map(self._column, sources))
         printed = {row.variant for row in self.published.rows}
-        measured: dict[tuple[str, str], Record] = {(record.data, record.method): record for record in self.records}
+        measured = {subject(record): record for record in self.records}
         rows = []
         for row in self.published.rows:
-            cells = self._cells(sources, "real", row.variant, row.values)
+            own = Subject("real", row.variant)
+            cells = self._cells(sources, own, row.values)
             method = row.method.removesuffix(" (ours)")
-            if any(cell and cell.status != "published" for cell in cells) and _remade(measured["real", row.variant]):
+            if any(cell and cell.status != "published" for cell in cells) and _remade(measured[own]):
                 method += " (measured: re-implemented)"
             rows.append(Row(row.group, method, row.backbone, row.variant, cells))
         sections = [Section("", tuple(rows))]
         for title, data in ((MEASURED_ONLY, "real"), (DEMO, "demo")):
-            methods = sorted(m for d, m in measured if d == data and (data == "demo" or m not in printed))
-            own = tuple(self._own_row(sources, data, measured[data, method]) for method in methods)
-            own = tuple(row for row in own if any(row.cells))
-            if own:
-                sections.append(Section(title, own))
+            unprinted = sorted(s for s in measured if s.data == data and (data == "demo" or s.variant not in printed))
+            found = (self._own_row(sources, one, measured[one]) for one in unprinted)
+            if shown := tuple(row for row in found if any(row.cells)):
+                sections.append(Section(title, shown))
         table = self.published
         return Table(
             table.number, table.caption, table.source, columns, tuple(sections),
@@ -195,13 +202,13 @@ class _Builder:
         key += f"/{place.split}/{part}" + ("" if place.size is None else f"/{place.size}")
         return Column(key, f"{column.title}, {label}, {place.split} {part}{size}", False, note)
 
-    def _cells(self, sources: list[_Source], data: str, method: str, values: dict[str, str]) -> tuple[Cell | None, ...]:
+    def _cells(self, sources: list[_Source], measured: Subject, values: dict[str, str]) -> tuple[Cell | None, ...]:
         cells: list[Cell | None] = []
         for column, place, part, groups in sources:
             if place is None:
                 cells.append(self._published(column.key, values[column.key]) if values else None)
                 continue
-            group = groups.get((data, method))
+            group = groups.get(measured)
             measurement = group.measure(self.predictions, part, column.metric) if group else None
             cells.append(self._measured(measurement, column.decimals) if measurement else None)
         return tuple(cells)
@@ -218,9 +225,9 @@ class _Builder:
         note = self._note("; ".join([f"Run{'s' if len(m.runs) > 1 else ''} {runs}", *m.remarks]) + ".")
         return Cell(text(m.mean), False, m.status, text(m.low), text(m.high), text(m.sd), m.seeds, m.size, m.runs, note)
 
-    def _own_row(self, sources: list[_Source], data: str, record: Record) -> Row:
-        backbone = record.method.partition("/")[2]
-        return Row("", record.title, backbone, record.method, self._cells(sources, data, record.method, {}))
+    def _own_row(self, sources: list[_Source], own: Subject, record: Record) -> Row:
+        title = record.title + (f", checkpoint {own.checkpoint}" if own.checkpoint else "")
+        return Row("", title, own.method.partition("/")[2], own.variant, self._cells(sources, own, {}))
 
     def _note(self, text: str) -> int:
         if text not in self.footnotes:

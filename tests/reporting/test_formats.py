@@ -188,6 +188,17 @@ def test_every_format_prints_every_published_number(number, form):
         assert found.count(value) >= printed.count(value)
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_checkpoint_of_the_user_is_a_row_in_every_format(make, tmp_path, form):
+    store = Store(tmp_path)
+    weights = {"source": "checkpoint", "digest": "a1b2c3d4e5f6"}
+    store.write(make(method="random/resnet50", title="Random Init., ResNet50", weights=weights))
+    text = render(build_table(1, store), form)
+    [line] = [line for line in text.splitlines() if "Random Init., ResNet50, checkpoint a1b2c3d4" in line]
+    [measured] = [line for line in text.splitlines() if "12.50" in line]
+    assert form == "html" or line == measured
+
+
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "csv"])
 def test_a_warning_is_printed(tmp_path, make, form):
     (tmp_path / "0123456789abcdef").mkdir()

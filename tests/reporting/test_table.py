@@ -294,3 +294,70 @@ def test_without_matching_items_there_is_no_interval_and_the_table_says_so(store
 def test_the_table_is_frozen(table):
     with pytest.raises(dataclasses.FrozenInstanceError):
         table.number = 2
+
+
+def of_user(make, source, digest, **changes):
+    """A made-up record whose weights came from a file of the user's."""
+    identity = {"weights": digest, **{key: changes.get(key) for key in ("method", "data", "seed", "status")}}
+    return make(weights={"source": source, "digest": digest}, identity=identity, **changes)
+
+
+def test_a_checkpoint_in_place_of_a_methods_own_weights_never_stands_in_the_published_row(store, make):
+    method = {"method": "random/resnet50", "title": "Random Init., ResNet50"}
+    store.write(make(**method, metrics={"val/top1": 11.0}, weights={"source": "random", "digest": "f" * 12}))
+    store.write(of_user(make, "checkpoint", "a1b2c3d4e5f6", **method, metrics={"val/top1": 22.0}))
+    store.write(of_user(make, "checkpoint", "b" * 12, **method, metrics={"val/top1": 33.0}))
+    store.write(of_user(make, "checkpoint", "c" * 12, **method, status="failed", reason="not finite"))
+    table = build_table(1, store)
+    assert cell(table, "random/resnet50", "EuroSAT@paper/seco/val").value == "11.00"
+    [_, own] = table.sections
+    assert own.title == MEASURED_ONLY
+    assert [row.method for row in own.rows] == [
+        "Random Init., ResNet50, checkpoint a1b2c3d4",
+        "Random Init., ResNet50, checkpoint bbbbbbbb",
+        "Random Init., ResNet50, checkpoint cccccccc",
+    ]
+    assert [[cell.value for cell in row.cells if cell] for row in own.rows] == [["22.00"], ["33.00"], [""]]
+    assert not any("left out" in note for note in table.footnotes)
+
+
+def test_with_nothing_but_a_checkpoint_the_published_row_holds_no_measured_cell(store, make):
+    store.write(of_user(make, "checkpoint", "a" * 12, method="ctxmim/swin_b", title="CtxMIM, re-implemented, Swin-B"))
+    table = build_table(1, store)
+    assert row(table, "ctxmim/swin_b").method == "CtxMIM"
+    assert cell(table, "ctxmim/swin_b", "EuroSAT@paper/seco/val") is None
+
+
+def test_a_checkpoint_and_the_methods_own_weights_are_two_rows_and_its_seeds_are_averaged(store, make):
+    method = {"method": "ctxmim/nano", "title": "CtxMIM, re-implemented, nano"}
+    store.write(make(**method, weights={"source": "shipped", "digest": "f" * 12}))
+    for seed, value in enumerate((20.0, 22.0)):
+        store.write(of_user(make, "checkpoint", "a" * 12, **method, seed=seed, metrics={"val/top1": value}))
+    [_, own] = build_table(1, store).sections
+    assert [row.method for row in own.rows] == [method["title"], f"{method['title']}, checkpoint aaaaaaaa"]
+    assert [row.cells[1].value for row in own.rows] == ["12.50", "21.00"]
+    assert own.rows[0].variant != own.rows[1].variant
+    assert [row.backbone for row in own.rows] == ["nano", "nano"]
+
+
+def test_checkpoints_on_demo_scenes_stand_among_these_each_in_a_row(store, make):
+    for digest in ("a" * 12, "b" * 12):
+        store.write(of_user(make, "checkpoint", digest, method="seco/resnet50", title="SeCo", data="demo"))
+    [_, demo] = build_table(1, store).sections
+    assert (demo.title, [row.method for row in demo.rows]) == (
+        DEMO, ["SeCo, checkpoint aaaaaaaa", "SeCo, checkpoint bbbbbbbb"],
+    )  # fmt: skip
+
+
+def test_a_file_of_the_user_that_is_the_only_way_to_run_a_method_stands_in_its_row(store, make):
+    store.write(of_user(make, "user", "a" * 12, method="ctxmim/swin_b", title="CtxMIM, re-implemented, Swin-B"))
+    table = build_table(1, store)
+    assert len(table.sections) == 1
+    assert cell(table, "ctxmim/swin_b", "EuroSAT@paper/seco/val").value == "12.50"
+
+
+def test_a_checkpoint_at_another_input_size_does_not_split_the_column(store, make):
+    store.write(make(input_size=64))
+    store.write(of_user(make, "checkpoint", "a" * 12, input_size=224))
+    [_, own] = build_table(1, store).sections
+    assert [row.cells[1].size for row in own.rows] == [64, 224]
