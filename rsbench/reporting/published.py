@@ -17,7 +17,6 @@ class PublishedColumn:
     Args:
         key: column of the CSV file.
         title: as rsbench prints it.
-        unit: of its numbers.
         decimals: printed for measured values.
         task: name of the task that measures it.
         part: part of the split that the paper reports on.
@@ -26,7 +25,6 @@ class PublishedColumn:
 
     key: str
     title: str
-    unit: str
     decimals: int
     task: str
     part: str
