@@ -27,15 +27,15 @@ resisc45 = Task(
         Split(
             name="80-20",
             file="resisc45_80-20.txt",
-            sha256="6a26762c7825f387b317f1ba546e63927b2cfa09abf502b4aa9d6f25c3c44364",
-            counts={"train": 25200, "test": 6300},
+            sha256="7482395127db4fcc7b8300537fa710b04850a1f9f8fcf10712ac90e73df4672e",
+            counts={"train": 25200, "val": 6300},
             origin=_ORIGIN,
         ),
     ),
     protocols=PROTOCOLS,
     metrics=("top1", "mean_class_accuracy"),
     report=("val", "test"),
-    rank="test/top1",
+    rank="val/top1",
     classes=RESISC45.classes,
     citation="""@article{cheng2017resisc45,
   title   = {Remote Sensing Image Scene Classification: Benchmark and State of the Art},
@@ -49,5 +49,6 @@ resisc45 = Task(
 }""",
     licence="CC-BY-NC-4.0",
     url="https://doi.org/10.1109/JPROC.2017.2675998",
-    note="Ranked on test. The partition of the CtxMIM paper (that of GeRSP) is not public: its numbers are on another.",
+    note="Ranked on val: the CtxMIM paper takes the train and val parts of GeRSP, of which neither the images nor the "
+    "ratio are published. Its numbers are on another partition.",
 )

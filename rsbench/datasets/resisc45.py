@@ -1,7 +1,8 @@
 """Draws the RESISC45 partitions that the task ships: ``python -m rsbench.datasets.resisc45 FOLDER``.
 
-No partition of RESISC45 is official, and GeRSP, whose partition the CtxMIM paper refers to, publishes none. These two
-are drawn once, with equal shares in every class, and shipped as files; a test draws them again and compares.
+No partition of RESISC45 is official. The CtxMIM paper takes the train and val parts of GeRSP, which publishes neither the
+images nor the ratio. These two are drawn once, with equal shares in every class, and shipped as files; a test draws them
+again and compares. Both have a part ``val``, the one that the paper reports on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ IMAGES_PER_CLASS = 700
 SEED = 0
 SHARES = {
     "60-20-20": {"train": 0.6, "val": 0.2, "test": 0.2},
-    "80-20": {"train": 0.8, "test": 0.2},
+    "80-20": {"train": 0.8, "val": 0.2},
 }
 
 

@@ -41,7 +41,7 @@ def test_weights_that_only_the_user_has_are_told(capsys):
 
 def test_tasks_show_splits_protocols_and_what_ranks(capsys):
     row = next(line for line in listed(capsys, "tasks").splitlines() if line.startswith("resisc45 "))
-    for text in ("60-20-20, 80-20", "paper, swept, knn, finetune", "test/top1", "45", "CC-BY-NC-4.0"):
+    for text in ("60-20-20, 80-20", "paper, swept, knn, finetune", "val/top1", "45", "CC-BY-NC-4.0"):
         assert text in row
 
 

@@ -123,7 +123,7 @@ def test_resisc45_lists_can_be_drawn_again(name: str, tmp_path: Path) -> None:
     split = load().task("resisc45").split(name)
     drawn = resisc45.draw(name, tmp_path / "again.txt")
     assert drawn.sha256 == split.sha256
-    shares = {"60-20-20": {"train": 420, "val": 140, "test": 140}, "80-20": {"train": 560, "test": 140}}[name]
+    shares = {"60-20-20": {"train": 420, "val": 140, "test": 140}, "80-20": {"train": 560, "val": 140}}[name]
     for class_name in RESISC45.classes:
         counts = {k: sum(item.startswith(f"{class_name}/") for item in v) for k, v in drawn.parts.items()}
         assert counts == shares

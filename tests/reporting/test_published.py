@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rsbench.plugins import load
+from rsbench.reporting.published import published_table
+
 ROWS = {1: 20, 2: 20, 3: 14, 4: 20, 5: 2}
 
 
@@ -199,3 +202,14 @@ def test_the_check_script_finds_a_single_wrong_digit_or_name(script, tmp_path, c
     (tmp_path / "paper.txt").write_text(text.replace(old, new))
     assert script.main([str(tmp_path / "paper.txt")]) == 1
     assert "all tables: 344 numbers, 1 differences" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", ROWS)
+def test_a_task_ranks_on_the_part_that_the_paper_reports_on_and_every_split_has_it(number):
+    columns = published_table(number).columns
+    tasks = load().tasks.items
+    for column in (column for column in columns if column.task in tasks):
+        task = tasks[column.task]
+        assert task.rank == f"{column.part}/{column.metric}"
+        assert all(column.part in split.counts for split in task.splits)
+    assert number not in (1, 5) or {column.task for column in columns} & set(tasks)
