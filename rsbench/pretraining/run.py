@@ -53,7 +53,7 @@ class Machine:
     def __post_init__(self) -> None:
         for what, name, known in (
             ("precision", self.precision, PRECISIONS),
-            ("accelerator", self.accelerator, ("auto", "cpu", "cuda")),
+            ("accelerator", self.accelerator, ("auto", "cpu", "cuda", "gpu")),
         ):
             if name not in known:
                 raise UserError(f"There is no {what} {name!r}.", near_miss(name, known))
@@ -61,8 +61,8 @@ class Machine:
             raise UserError(f"--devices {self.devices} is no number of devices.", "Give a number, or auto.")
         if self.nodes < 1 or self.workers < 0:
             raise UserError(f"{self.nodes} nodes and {self.workers} workers are no machine.", "Give 1 and 0 or more.")
-        if self.accelerator == "cuda" and not torch.cuda.is_available():
-            raise UserError("The accelerator 'cuda' is not there.", "Use --accelerator cpu or auto.")
+        if self.accelerator in ("cuda", "gpu") and not torch.cuda.is_available():
+            raise UserError("There is no GPU that torch can use.", "Use --accelerator cpu or auto.")
 
     def fabric(self) -> Fabric:
         """Launches Fabric; ranks come from ``torchrun`` or SLURM where one of them started this process."""

@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 import torch
 
+from rsbench import __version__
 from rsbench.backbones import create
 from rsbench.cli import _main
 from rsbench.records import Store
@@ -20,6 +21,11 @@ SMALL = ["--set", "image_size=64"]
 def shared(tmp_path_factory) -> Path:
     """A cache folder whose demo scenes are written once."""
     return tmp_path_factory.mktemp("cache")
+
+
+def scenes(shared) -> Path:
+    """Where the demo scenes of EuroSAT lie."""
+    return shared / "demo" / __version__ / "eurosat-0"
 
 
 @pytest.fixture
@@ -121,7 +127,7 @@ def test_a_checkpoint_of_the_user_takes_the_place_of_the_methods_own(run, tmp_pa
     torch.save(state, tmp_path / "mine.pt")
     code, (record,), _ = run("--checkpoint", str(tmp_path / "mine.pt"), "--protocol", "knn", *SMALL)
     assert code == 0
-    assert record["weights"]["source"] == "user" and record["weights"]["keys"]["mapped"] == len(state)
+    assert record["weights"]["source"] == "checkpoint" and record["weights"]["keys"]["mapped"] == len(state)
     assert any("checkpoint of the user" in flag for flag in record["flags"])
 
 
@@ -165,7 +171,7 @@ def test_real_data_are_flagged_when_the_weights_have_seen_them(run, shared, tmp_
         "from rsbench import Method, Preprocess, Random, Weights\n"
         "from rsbench.datasets.splits import read_split\n"
         "from rsbench.tasks.eurosat import eurosat as base\n"
-        f"demo = base.demo(Path({str(shared / 'demo' / 'eurosat-0')!r}), 0)\n"
+        f"demo = base.demo(Path({str(scenes(shared))!r}), 0)\n"
         "little = replace(base, name='little', open=lambda root, split: base.open(root, demo))\n"
         "seen = Method(name='seen', title='Seen', paradigm='random', variants={'nano': Weights(\n"
         "    architecture='nano', preprocess=Preprocess(size=64), source=Random(),\n"
@@ -173,7 +179,7 @@ def test_real_data_are_flagged_when_the_weights_have_seen_them(run, shared, tmp_
     )
     code, (record,), _ = run(
         "--protocol", "knn", "--plugin", str(plugin), task="little", method="seen",
-        data=str(shared / "demo" / "eurosat-0"),
+        data=str(scenes(shared)),
     )  # fmt: skip
     assert code == 0 and record["data"] == "real"
     assert record["flags"] == ["pretrained on little/train images"]
@@ -182,14 +188,14 @@ def test_real_data_are_flagged_when_the_weights_have_seen_them(run, shared, tmp_
 def test_a_truncated_image_is_named(run, shared, tmp_path):
     run("--protocol", "knn", *SMALL)
     root = tmp_path / "copy"
-    shutil.copytree(shared / "demo", root)
+    shutil.copytree(scenes(shared), root)
     victim = sorted(root.rglob("*.jpg"))[3]
     victim.write_bytes(victim.read_bytes()[:-300])
     from rsbench.plugins import load
 
     task = load().task("eurosat")
-    split = task.demo(root / "eurosat-0", 0)
-    dataset = task.open(root / "eurosat-0", split)
+    split = task.demo(root, 0)
+    dataset = task.open(root, split)
     from rsbench.errors import UserError
 
     with pytest.raises(UserError, match=victim.name):

@@ -175,7 +175,7 @@ def test_a_loss_that_is_not_finite_names_the_step_and_the_images(images, tmp_pat
         (["--set", "std=0,0,0"], "not positive"),
         (["--set", "crop_ratio=2,1"], "low <= high"),
         (["--precision", "bf61"], "Did you mean 'bf16'"),
-        (["--accelerator", "gpu"], "Known: auto"),
+        (["--accelerator", "gpu"], "no GPU"),
         (["--devices", "x"], "number of devices"),
         (["--images", "no-such-folder"], "does not exist"),
         (["--only", "eurosat:train"], "not under"),
@@ -224,7 +224,7 @@ def test_crops_stay_inside_and_have_the_asked_share():
 
 def test_reconstruction_fills_the_masked_cells_and_leaves_the_others(images, tmp_path, capsys):
     assert (
-        _main(arguments(images, tmp_path / "run", "--set", "epochs=1", sets=[s for s in TINY if s != "epochs=3"])) == 0
+        _main(arguments(images, tmp_path / "run", "--set", "epochs=2", sets=[s for s in TINY if s != "epochs=3"])) == 0
     )
     picture = tmp_path / "out" / "panels.png"
     given = ["reconstruct", "--checkpoint", str(tmp_path / "run" / "checkpoint.pt"), "--images", str(images)]
