@@ -182,7 +182,7 @@ def test_real_data_are_flagged_when_the_weights_have_seen_them(run, shared, tmp_
         data=str(scenes(shared)),
     )  # fmt: skip
     assert code == 0 and record["data"] == "real"
-    assert record["flags"] == ["pretrained on little/train images"]
+    assert record["flags"] == ["pretrained on EuroSAT train images"]
 
 
 def test_a_truncated_image_is_named(run, shared, tmp_path):
