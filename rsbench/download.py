@@ -1,7 +1,8 @@
 """Downloads one file with a checksum, from the first mirror that answers, and goes on where it stopped.
 
 pooch does the bookkeeping: a file whose checksum agrees is never fetched again, and one that does not agree never
-takes its name. pooch itself starts a broken transfer anew; the downloader given to it here does not.
+takes its name. pooch itself starts a broken transfer anew; the downloader given to it here does not. Of several
+processes that want the same file, one fetches it and the others wait.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rsbench.errors import UserError
+from rsbench.locks import exclusive
 
 _BLOCK = 1 << 18
 _TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two blocks
@@ -35,12 +37,19 @@ def fetch(urls: Sequence[str], path: Path, checksum: str | None, *, title: str =
         UserError: no address gave the right bytes; the message has one reason per address.
     """
     import pooch
-    import requests
 
     pooch.get_logger().setLevel("WARNING")
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and checksum and pooch.file_hash(str(path), checksum.partition(":")[0]) in checksum:
         return path
+    with exclusive(path, f"Another process is fetching {title or path.name}; waiting for it."):
+        return _fetch(urls, path, checksum, title, page)
+
+
+def _fetch(urls: Sequence[str], path: Path, checksum: str | None, title: str, page: str) -> Path:
+    """Does the work of ``fetch`` under the lock; pooch looks again whether the file is there by now."""
+    import pooch
+    import requests
+
     reasons = []
     part = path.with_name(path.name + ".part")
     for url in urls:

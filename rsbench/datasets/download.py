@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rsbench.download import fetch
 from rsbench.errors import UserError
+from rsbench.locks import exclusive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +72,20 @@ def get_archive(archive: Archive, folder: Path) -> None:
     Raises:
         UserError: no mirror gave the right bytes, or the archive cannot be unpacked.
     """
-    if (folder / archive.holds).is_dir():
+    target = folder / archive.holds
+    if target.is_dir():
         return
-    path = fetch(archive.urls, folder / archive.file, archive.checksum, title=archive.title, page=archive.page)
-    unzip(path, folder, archive.holds)
-    path.unlink()
+    with exclusive(target, f"Another process is getting {archive.title}; waiting for it."):
+        if not target.is_dir():
+            path = fetch(archive.urls, folder / archive.file, archive.checksum, title=archive.title, page=archive.page)
+            unzip(path, folder, archive.holds)
+            path.unlink()
 
 
 def unzip(path: Path, folder: Path, holds: str) -> None:
     """Unpacks a ZIP archive so that ``folder/holds`` appears only when it is complete.
+
+    If another process has put it there meanwhile, that one stays.
 
     Args:
         path: of the archive.
@@ -104,7 +110,13 @@ def unzip(path: Path, folder: Path, holds: str) -> None:
             raise UserError(f"{path} cannot be unpacked: {error.strerror}.", "Free space and run again.") from None
         if not (Path(temporary) / holds).is_dir():
             raise UserError(f"The archive {path} has no folder {holds!r}.", _AGAIN)
-        (Path(temporary) / holds).rename(target)
+        try:
+            (Path(temporary) / holds).rename(target)
+        except OSError as error:
+            if not target.is_dir():
+                raise UserError(
+                    f"{target} cannot be written: {error.strerror}.", "Free the name and try again."
+                ) from None
 
 
 _AGAIN = "Delete it and download it again from the official page."

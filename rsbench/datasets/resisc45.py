@@ -1,8 +1,8 @@
 """Draws the RESISC45 partitions that the task ships: ``python -m rsbench.datasets.resisc45 FOLDER``.
 
-No partition of RESISC45 is official. The CtxMIM paper takes the train and val parts of GeRSP, which publishes neither the
-images nor the ratio. These two are drawn once, with equal shares in every class, and shipped as files; a test draws them
-again and compares. Both have a part ``val``, the one that the paper reports on.
+No partition of RESISC45 is official. The CtxMIM paper takes the train and val parts of GeRSP, which publishes neither
+the images nor the ratio. These two are drawn once, with equal shares in every class, and shipped as files; a test draws
+them again and compares. Both have a part ``val``, the one that the paper reports on.
 """
 
 from __future__ import annotations

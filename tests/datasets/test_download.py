@@ -1,18 +1,25 @@
 """Downloads against a server on this machine: right bytes, wrong bytes, no bytes, half of them."""
 
+import dataclasses
 import hashlib
 import io
+import sys
 import threading
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from rsbench import locks
+from rsbench.checkpoints.fetch import fetch_weights
 from rsbench.datasets.download import EUROSAT_ZIP, Archive, get_archive, unzip
 from rsbench.download import fetch
 from rsbench.errors import UserError
+from rsbench.method import Url
 from rsbench.paths import data_home
 
 BODY = bytes(range(256)) * 4000
@@ -26,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         wanted = self.headers.get("Range", "")
         self.requests.append((self.path, wanted))
-        body = self.files.get(self.path.removesuffix("?cut").removesuffix("?norange"))
+        body = self.files.get(self.path.partition("?")[0])
         if body is None:
             self.send_error(404)
             return
@@ -38,6 +45,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
         rest = body[start:]
+        if self.path.endswith("?slow"):  # so that a second one who fetches comes while this one is at it
+            self.wfile.write(rest[: len(rest) // 2])
+            time.sleep(0.3)
+            rest = rest[len(rest) // 2 :]
         self.wfile.write(rest[: len(rest) // 2] if self.path.endswith("?cut") else rest)
 
     def log_message(self, *_: object) -> None:
@@ -150,6 +161,110 @@ def test_damaged_archives(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=reason):
             unzip(tmp_path / "a.zip", tmp_path, "2750")
         assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+def at_once(function: Callable[[], object], times: int = 3) -> list[object]:
+    """Calls ``function`` in several threads at the same time; flock keeps threads apart as it does processes."""
+    start = threading.Barrier(times)
+
+    def call() -> object:
+        start.wait()
+        return function()
+
+    with ThreadPoolExecutor(times) as pool:
+        return [future.result(timeout=20) for future in [pool.submit(call) for _ in range(times)]]
+
+
+needs_flock = pytest.mark.skipif(sys.platform == "win32", reason="there is no flock")
+
+
+@needs_flock
+@pytest.mark.parametrize("checksum", [GOOD, None])
+def test_one_file_that_several_want_is_fetched_once(server: str, tmp_path: Path, checksum: str | None) -> None:
+    path = tmp_path / "file"
+    assert at_once(lambda: fetch([f"{server}/good?slow"], path, checksum)) == [path] * 3
+    assert path.read_bytes() == BODY
+    assert len(Handler.requests) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@needs_flock
+def test_one_archive_that_several_want_is_fetched_and_unpacked_once(server: str, tmp_path: Path) -> None:
+    content = zipped({f"2750/{i}": bytes(1000) for i in range(200)})
+    archive = archive_of(server, content)
+    slow = dataclasses.replace(archive, urls=(f"{server}/data.zip?slow",))
+    at_once(lambda: get_archive(slow, tmp_path / "eurosat"))
+    assert len(Handler.requests) == 1
+    assert [p.name for p in (tmp_path / "eurosat").iterdir()] == ["2750"]
+    assert len(list((tmp_path / "eurosat/2750").iterdir())) == 200
+
+
+@needs_flock
+@pytest.mark.parametrize("known", [True, False])
+def test_weights_that_several_want_are_fetched_once(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path))
+    source = Url(urls=(f"{server}/good?slow",), file="w.pt")
+    digest = GOOD.removeprefix("sha256:")
+    [path, *_] = at_once(lambda: fetch_weights(source, digest if known else None, "some/method"))
+    assert isinstance(path, Path) and path.read_bytes() == BODY
+    assert len(Handler.requests) == 1
+    assert {p.name for p in path.parent.iterdir()} == ({"w.pt"} if known else {"w.pt", "w.pt.sha256"})
+
+
+def test_weights_without_a_digest_must_stay_the_same(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path))
+    path = fetch_weights(Url(urls=(f"{server}/good",), file="w.pt"), None, "some/method")
+    assert path.with_name("w.pt.sha256").read_text().strip() == GOOD.removeprefix("sha256:")
+    path.write_bytes(b"other")
+    with pytest.raises(UserError, match="has sha256"):
+        fetch_weights(Url(urls=(f"{server}/good",), file="w.pt"), None, "some/method")
+    path.unlink()
+    with pytest.raises(UserError, match="checksum"):
+        fetch_weights(Url(urls=(f"{server}/bad",), file="w.pt"), None, "some/method")
+
+
+def test_a_folder_that_another_process_put_there_meanwhile_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped({"2750/a": b"mine"}))
+    (tmp_path / "2750").mkdir()
+    (tmp_path / "2750" / "a").write_bytes(b"theirs")
+    unzip(tmp_path / "a.zip", tmp_path, "2750")
+    assert (tmp_path / "2750" / "a").read_bytes() == b"theirs"
+    assert {p.name for p in tmp_path.iterdir()} == {"2750", "a.zip"}
+
+
+@needs_flock
+def test_one_holds_a_lock_and_nothing_of_it_stays(tmp_path: Path) -> None:
+    (tmp_path / ".file.lock").touch()  # left by a process that was killed
+    inside, most = [], []
+
+    def enter() -> None:
+        with locks.exclusive(tmp_path / "file"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    at_once(enter, times=8)
+    assert most == [1] * 8
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_flock_it_goes_without_a_lock(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "fcntl", None)
+    assert fetch([f"{server}/good"], tmp_path / "file", GOOD).read_bytes() == BODY
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_cannot_be_written_is_the_users_error(server: str, tmp_path: Path) -> None:
+    (tmp_path / "no").write_text("a file where the folder should be")
+    with pytest.raises(UserError, match="cannot be written"):
+        fetch([f"{server}/good"], tmp_path / "no" / "file", GOOD)
+    with pytest.raises(UserError, match="cannot be written"):
+        get_archive(archive_of(server, zipped({"2750/a": b"a"})), tmp_path / "no" / "eurosat")
 
 
 def test_data_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
