@@ -21,8 +21,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 FOLDERS = {"rsbench": "rsbench", **SETUPTOOLS["package-dir"]}
 
-# Import names that differ from the distribution's, and those that come with a declared one that needs them itself.
-DISTRIBUTION = {"PIL": "pillow", "faster_coco_eval": "faster-coco-eval", "requests": "pooch"}
+# Import names that differ from the distribution's.
+DISTRIBUTION = {"PIL": "pillow", "faster_coco_eval": "faster-coco-eval"}
 OPTIONAL = {"detectron2", "submitit"}
 
 
