@@ -9,7 +9,7 @@ simmim_rs = Method(
     title="SimMIM (CtxMIM without C-E)",
     paradigm="masked",
     reimplemented=True,
-    variants=own_weights("simmim", sha256="0000000000000000000000000000000000000000000000000000000000000000"),
+    variants=own_weights("simmim", sha256="ee905b00f567b010bac328c434ba2d698f928c70f15dc6bb3b97b5fc426f733b"),
     paper="https://arxiv.org/abs/2111.09886",
     code="https://github.com/microsoft/SimMIM",
     citation="""@inproceedings{xie2022simmim,

@@ -156,7 +156,7 @@ def pretrain(
         keys = ("images", "masks", "context_masks")
         return module(**{key: batch[key].to(fabric.device, non_blocking=True) for key in keys if key in batch})
 
-    start = time.time()
+    start, surroundings = time.time(), environment()  # before: the checkout may move on while it trains
     epochs = train(
         fabric,
         module,
@@ -190,7 +190,7 @@ def pretrain(
         "machine": {**vars(machine), "world": fabric.world_size},
         "seconds_since_last_start": round(time.time() - start, 1),
         "losses_per_epoch": epochs,
-        "environment": environment(),
+        "environment": surroundings,
     }
     if fabric.is_global_zero:
         write_encoder(model, folder / ENCODER)
