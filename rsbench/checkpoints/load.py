@@ -73,10 +73,14 @@ def load(method: Method, variant: str, checkpoint: Path | None = None, seed: int
             f"{file} holds exactly the fresh initialisation of {weights.architecture_name}.",
             "It was saved before training; for the random baseline use --method random/...",
         )
-    own = isinstance(weights.source, User) or checkpoint is None
-    source = weights.source.kind if own else "checkpoint"
     keys = {"mapped": len(account.mapped), "dropped": len(account.dropped)}
-    return Loaded(backbone.freeze(), after, source, found, keys)
+    return Loaded(backbone.freeze(), after, source_kind(weights, checkpoint), found, keys)
+
+
+def source_kind(weights: Weights, checkpoint: Path | None) -> str:
+    """Kind of the source of the weights that are used; see ``Loaded.source``."""
+    own = checkpoint is None or isinstance(weights.source, User)
+    return weights.source.kind if own else "checkpoint"
 
 
 def load_encoder(backbone: Backbone, file: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rsbench.backbones import Backbone
-from rsbench.checkpoints.load import Loaded, load
+from rsbench.checkpoints.load import Loaded, load, source_kind
 from rsbench.errors import RunError, UserError, near_miss
 from rsbench.method import Random
 from rsbench.preprocessing import RESIZE, Preprocessor
@@ -44,7 +44,7 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
     about: dict[str, Any] = {}
     for seed in seeds:
         start = time.perf_counter()
-        weights: dict[str, Any] = {}
+        weights: dict[str, Any] = {"source": source_kind(request.method.weights(request.variant), request.checkpoint)}
         try:
             if loaded is None or drawn:
                 loaded, problem = load(request.method, request.variant, request.checkpoint, seed), None
