@@ -54,8 +54,9 @@ def main() -> None:
                         optimizer.step()
 
     print(f"{len(LRS)} learning rates x {len(SEEDS)} seeds, {given.images} x {given.dimension}, {given.epochs} epochs")
-    report(compare({"plain, one by one": plain, "one by one": one_by_one, "stacked": stacked}, given.rounds),
-           "plain, one by one")  # fmt: skip
+    seconds = compare({"plain, one by one": plain, "one by one": one_by_one, "stacked": stacked}, given.rounds)
+    report(seconds, "plain, one by one")
+    report(seconds, "one by one")
 
 
 if __name__ == "__main__":
