@@ -13,7 +13,7 @@ ctxmim = Method(
     title="CtxMIM",
     paradigm="masked",
     reimplemented=True,
-    variants=own_weights("ctxmim", sha256="0000000000000000000000000000000000000000000000000000000000000000"),
+    variants=own_weights("ctxmim", sha256="cf1c10d23207a75559633f3534c4769f0277b95a75e545e149b3012f9e253178"),
     paper="https://arxiv.org/abs/2310.00022",
     citation="""@article{zhang2023ctxmim,
   title   = {{CtxMIM}: Context-Enhanced Masked Image Modeling for Remote Sensing Image Understanding},
