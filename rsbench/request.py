@@ -29,7 +29,7 @@ class Request:
         checkpoint: the user's file in place of the method's own source.
         precision: ``fp32`` or ``bf16``.
         device: of torch.
-        batch_size: images at once where it does not change the result beyond rounding.
+        batch_size: images at once where it does not change the result beyond rounding; None is the usual one.
         use_cache: read and write cached features.
         report: called with (done, all) while images are embedded or trained on.
     """
@@ -45,7 +45,7 @@ class Request:
     checkpoint: Path | None = None
     precision: str = "fp32"
     device: str = "cpu"
-    batch_size: int = 64
+    batch_size: int | None = None
     use_cache: bool = True
     report: Callable[[int, int], Any] = lambda done, total: None
 

@@ -46,7 +46,7 @@ def test_its_provenance_says_how_it_was_made(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_its_loss_fell_and_settled(name):
     losses = [epoch["L_Re"] for epoch in files(name)[3]["losses_per_epoch"]]
-    assert losses[-1] < 0.5 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]
     assert abs(losses[-1] - losses[-2]) < 0.02 * losses[-1]
 
 

@@ -40,7 +40,9 @@ def run(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all runs.")] = Path("results/runs"),
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at once while embedding.")] = 64,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images at once while embedding; about a million pixels by default.")
+    ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch the dataset if it is not there.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write cached features.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each record as one line of JSON.")] = False,

@@ -57,6 +57,11 @@ def batches(
             yield ready
 
 
+def usual_batch(size: int) -> int:
+    """Images of ``size`` x ``size`` pixels at once, about a million pixels: enough work, and still in the caches."""
+    return max(16, min(256, 2**20 // size**2))
+
+
 def extract(
     backbone: Backbone,
     load: Callable[[Path], np.ndarray],
@@ -65,7 +70,7 @@ def extract(
     *,
     precision: str = "fp32",
     device: str = "cpu",
-    batch_size: int = 64,
+    batch_size: int | None = None,
     report: Callable[[int], Any] = lambda done: None,
 ) -> Extraction:
     """Embeds images with a frozen backbone.
@@ -80,7 +85,7 @@ def extract(
         preprocessor: of the method.
         precision: ``fp32`` or ``bf16`` (autocast).
         device: where to compute.
-        batch_size: images at once; does not change the result beyond rounding.
+        batch_size: images at once, ``usual_batch`` if None; does not change the result beyond rounding.
         report: called with the number of images done.
 
     Raises:
@@ -93,7 +98,7 @@ def extract(
     done = 0
     kind = torch.device(device).type
     with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"):
-        for images in batches(load, paths, preprocessor, batch_size):
+        for images in batches(load, paths, preprocessor, batch_size or usual_batch(preprocessor.size)):
             embedding = network.embed(images.to(device, non_blocking=True)).float().cpu().numpy()
             if embedding.shape != (len(images), backbone.embedding_dim):
                 raise RunError(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rsbench.backbones import Backbone
 from rsbench.preprocessing import Preprocessor
-from rsbench.probing.extract import batches
+from rsbench.probing.extract import batches, usual_batch
 from rsbench.probing.linear import epoch_order, initial_head
 from rsbench.probing.solve import Solution, recipe
 from rsbench.request import Request
@@ -92,7 +92,12 @@ def finetune(request: Request, backbone: Backbone, reported: Sequence[str], seed
     predictions = {}
     with torch.inference_mode():
         for part in reported:
-            images = batches(dataset.load, dataset.parts[part].paths, preprocessor, request.batch_size)
+            images = batches(
+                dataset.load,
+                dataset.parts[part].paths,
+                preprocessor,
+                request.batch_size or usual_batch(preprocessor.size),
+            )
             predictions[part] = np.concatenate(
                 [module(batch.to(fabric.device)).argmax(1).cpu().numpy() for batch in images]
             )

@@ -166,4 +166,6 @@ class Standardiser:
 
     def __call__(self, features: Floats) -> Floats:
         """Returns standardised features (N, D)."""
-        return (features - self.mean) / self.std
+        result = features - self.mean
+        result /= self.std  # in place: one copy of 100 MB less
+        return result

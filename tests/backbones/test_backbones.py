@@ -94,11 +94,11 @@ def test_folded_batchnorm_computes_the_same():
             module.weight.data.uniform_(0.5, 1.5, generator=generator)
             module.bias.data.normal_(0, 0.1, generator=generator)
     backbone.freeze()
-    images = torch.randn(2, 3, 64, 64)
+    images = torch.randn(2, 3, 64, 64, generator=generator)
     with torch.inference_mode():
         expected = backbone.embed(images)
         folded = fold_batchnorm(backbone)
-        torch.testing.assert_close(folded.embed(images), expected, rtol=1e-4, atol=1e-5)
+        assert (folded.embed(images) - expected).abs().max() < 1e-4 * expected.abs().max()
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
 
 
