@@ -218,10 +218,18 @@ def _save(
             "notes": plan.notes,
         }
         partial = folder / f"{CHECKPOINT}.partial"
-        with partial.open("wb") as stream:
-            torch.save(state, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
+        try:
+            with partial.open("wb") as stream:
+                torch.save(state, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except (OSError, RuntimeError) as error:  # the second is torch's word for a full disk
+            partial.unlink(missing_ok=True)
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"The checkpoint cannot be written to {folder}: {reason}.",
+                "Free space and go on with --resume: the checkpoint before is whole.",
+            ) from error
         partial.replace(folder / CHECKPOINT)
     fabric.barrier()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Annotated, Any
@@ -71,6 +72,16 @@ def _main(arguments: list[str]) -> int:
     except _USAGE_ERROR as error:
         error.show()
         return error.exit_code
+    except BrokenPipeError:  # whoever read the output, such as head, has enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - lives as long as the process
+        return 0
+    except OSError as error:  # a full disk, a lost mount, a folder without permission: nothing a traceback explains
+        if settings_of_process.debug:
+            traceback.print_exc()
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"Error: {where}{error.strerror or error}.", err=True)
+        typer.echo("  Check space and permissions; --debug shows where it happened.", err=True)
+        return 2
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:  # newer versions of Typer turn the interruption into this exit code themselves

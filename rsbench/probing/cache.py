@@ -21,7 +21,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from rsbench.errors import RunError
+from rsbench.errors import RunError, UserError
 from rsbench.paths import cache_home
 from rsbench.records import canonical_json, utc_now
 
@@ -89,6 +89,7 @@ class FeatureCache:
         """Writes features under ``identity`` and returns the manifest.
 
         Raises:
+            UserError: the features cannot be written.
             RunError: other weights gave exactly these features on the same images: one of the two is not what it
                 says it is.
         """
@@ -111,7 +112,12 @@ class FeatureCache:
         temporary = self.root / f".{key}.{secrets.token_hex(4)}"
         temporary.mkdir()
         try:
-            save_file({"features": features}, temporary / FEATURES)
+            try:
+                save_file({"features": features}, temporary / FEATURES)
+            except SafetensorError as error:  # its word for a full disk
+                raise UserError(
+                    f"Features cannot be written to {self.root}: {error}.", "Free space, or set RSBENCH_CACHE."
+                ) from error
             (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
             for file in (FEATURES, MANIFEST):
                 with (temporary / file).open("rb") as stream:

@@ -283,3 +283,14 @@ def test_demo_scenes_take_neither_split_nor_download(run):
     for more in (["--split", "seco"], ["--download"]):
         code, _, err = run(*more)
         assert code == 2 and "Demo scenes" in err
+
+
+def test_a_full_disk_is_one_line(run, monkeypatch):
+    import rsbench.probing.cache as module
+
+    def full(*given):
+        raise OSError(28, "No space left on device", "features.safetensors")
+
+    monkeypatch.setattr(module, "save_file", full)
+    code, _, err = run("--protocol", "knn", "--seeds", "41", *SMALL)
+    assert code == 2 and "features.safetensors: No space left on device." in err and "Traceback" not in err

@@ -293,3 +293,23 @@ def test_two_copies_of_an_image_of_a_split_are_refused(tmp_path):
         (tmp_path / folder / "Forest" / "Forest_1.jpg").write_bytes(b"x")
     with pytest.raises(UserError, match="twice"):
         ImageFolder.find(tmp_path, ["Forest/Forest_1.jpg"])
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_and_one_line(images, tmp_path, monkeypatch, capsys):
+    save, count = torch.save, 0
+
+    def full_at_the_second(state, stream):
+        nonlocal count
+        count += 1
+        if count == 2:
+            stream.write(b"half")
+            raise OSError(28, "No space left on device")
+        save(state, stream)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", full_at_the_second)
+        assert _main(arguments(images, tmp_path / "run")) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "run").iterdir() if "partial" in path.name] == []
+    assert _main(arguments(images, tmp_path / "run", "--resume")) == 0
+    assert len(losses(tmp_path / "run")) == 9
