@@ -20,8 +20,6 @@ from rsbench.checkpoints.load import digest
 from rsbench.errors import RunError
 from rsbench.preprocessing import Preprocessor
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
 
 @dataclass(frozen=True)
 class Extraction:

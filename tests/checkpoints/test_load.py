@@ -68,8 +68,9 @@ def test_another_shape_is_named(tmp_path):
 
 def test_a_fresh_initialisation_is_refused(tmp_path):
     torch.save(create("nano", seed=0).model.state_dict(), tmp_path / "w.pt")
-    with pytest.raises(UserError, match="fresh initialisation"):
-        load(method(), "nano", tmp_path / "w.pt", seed=0)
+    for seed in (0, 3):
+        with pytest.raises(UserError, match="fresh initialisation"):
+            load(method(), "nano", tmp_path / "w.pt", seed=seed)
 
 
 class Hostile:
