@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,8 +10,10 @@ import torch
 
 from rsbench.backbones.contract import STRIDES, Backbone
 from rsbench.backbones.resnet import resnet50
+from rsbench.backbones.spectral import spectralgpt_b
 from rsbench.backbones.swin import SwinBackbone, nano, swin_b
-from rsbench.backbones.vit import vit_b, vit_l
+from rsbench.backbones.swin_v2 import swin_v2_b
+from rsbench.backbones.vit import crossscale_b, crossscale_l, scalemae_l, vit_b, vit_l
 from rsbench.errors import UserError, near_miss
 
 ARCHITECTURES: Mapping[str, Callable[..., Backbone]] = {
@@ -18,6 +21,11 @@ ARCHITECTURES: Mapping[str, Callable[..., Backbone]] = {
     "swin_b": swin_b,
     "vit_b": vit_b,
     "vit_l": vit_l,
+    "scalemae_l": scalemae_l,
+    "crossscale_b": crossscale_b,
+    "crossscale_l": crossscale_l,
+    "swin_v2_b": swin_v2_b,
+    "spectralgpt_b": spectralgpt_b,
     "nano": nano,
 }
 
@@ -44,6 +52,10 @@ def create(architecture: str | Callable[..., Backbone], seed: int = 0, **kwargs:
         build = ARCHITECTURES[architecture]
     else:
         build = architecture
+    try:
+        inspect.signature(build).bind(**kwargs)
+    except TypeError as error:
+        raise UserError(f"{architecture} cannot be made with {kwargs}: {error}.", _arguments(build)) from None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         backbone = build(**kwargs)
@@ -53,3 +65,8 @@ def create(architecture: str | Callable[..., Backbone], seed: int = 0, **kwargs:
             "It must return a rsbench.backbones.Backbone: subclass it and write forward and embed.",
         )
     return backbone
+
+
+def _arguments(build: Callable[..., Backbone]) -> str:
+    names = ", ".join(inspect.signature(build).parameters)
+    return f"It takes: {names}." if names else "It takes no arguments."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 
 STRIDES = (4, 8, 16, 32)
@@ -51,6 +52,21 @@ class Backbone(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Sets training mode, unless the backbone is frozen."""
         return super().train(mode and not self.frozen)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Moves or casts as ``nn.Module.to``; a memory format is given to the tensors of its own rank alone.
+
+        torch refuses ``channels_last`` as soon as one parameter has five dimensions, as a Conv3d's weight has.
+        """
+        layout = kwargs.pop("memory_format", None)
+        if args or kwargs:
+            super().to(*args, **kwargs)
+        if layout is not None:
+            rank = 5 if layout == torch.channels_last_3d else 4
+            for tensor in [*self.parameters(), *self.buffers()]:
+                if tensor.dim() == rank:
+                    tensor.data = tensor.data.to(memory_format=layout)
+        return self
 
     @property
     def parameter_count(self) -> int:

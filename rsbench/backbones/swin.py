@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor
 
+from rsbench.backbones.checks import check_multiple, check_sides, four_stages
 from rsbench.backbones.contract import Backbone
 
 
@@ -33,8 +36,8 @@ class SwinBackbone(Backbone):
         cls,
         *,
         width: int,
-        depths: tuple[int, ...],
-        heads: tuple[int, ...],
+        depths: Sequence[int],
+        heads: Sequence[int],
         image_size: int,
         window: int,
         drop_path: float = 0.0,
@@ -48,7 +51,13 @@ class SwinBackbone(Backbone):
             image_size: pixels; sets the windows of stages smaller than one window.
             window: side of the attention window in tokens.
             drop_path: rate of stochastic depth of the last block.
+
+        Raises:
+            UserError: an argument is out of range.
         """
+        depths, heads = four_stages(width, depths, heads)
+        check_multiple("image_size", image_size, 4)
+        check_multiple("window", window, 1)
         model = SwinTransformer(
             img_size=image_size,
             embed_dim=width,
@@ -63,6 +72,7 @@ class SwinBackbone(Backbone):
 
     def tokens(self, images: Tensor) -> Tensor:
         """Returns the tokens (B, H/4, W/4, C) after patch embedding and its LayerNorm."""
+        check_sides(images, self.size_multiple, "the patches")
         return self.model.patch_embed(images)
 
     def encode(self, tokens: Tensor) -> Tensor:
@@ -81,28 +91,30 @@ class SwinBackbone(Backbone):
         return self.encode(self.tokens(images)).mean((2, 3))
 
 
-def swin_b(image_size: int = 224, window: int = 7, drop_path: float = 0.0) -> SwinBackbone:
+def swin_b(
+    image_size: int = 224,
+    window: int = 7,
+    drop_path: float = 0.0,
+    width: int = 128,
+    depths: Sequence[int] = (2, 2, 18, 2),
+    heads: Sequence[int] = (4, 8, 16, 32),
+) -> SwinBackbone:
     """Swin-B: 86.7 M parameters, embedding 1024; 224 px with window 7, or 192 px with window 6 (SimMIM)."""
     return SwinBackbone.build(
-        width=128,
-        depths=(2, 2, 18, 2),
-        heads=(4, 8, 16, 32),
-        image_size=image_size,
-        window=window,
-        drop_path=drop_path,
+        width=width, depths=depths, heads=heads, image_size=image_size, window=window, drop_path=drop_path
     )
 
 
-def nano(image_size: int = 128, window: int = 4, drop_path: float = 0.0) -> SwinBackbone:
+def nano(
+    image_size: int = 128,
+    window: int = 4,
+    drop_path: float = 0.0,
+    width: int = 32,
+    depths: Sequence[int] = (1, 1, 3, 1),
+    heads: Sequence[int] = (1, 2, 4, 8),
+) -> SwinBackbone:
     """A Swin of 1.6 M parameters for CPUs: width 32, depths 1-1-3-1, embedding 256, 128 px with window 4."""
-    return SwinBackbone.build(
-        width=32,
-        depths=(1, 1, 3, 1),
-        heads=(1, 2, 4, 8),
-        image_size=image_size,
-        window=window,
-        drop_path=drop_path,
-    )
+    return swin_b(image_size, window, drop_path, width, depths, heads)
 
 
 def replace_tokens(tokens: Tensor, mask: Tensor, mask_token: Tensor) -> Tensor:

@@ -107,5 +107,5 @@ def test_errors_name_the_near_miss_and_a_wrong_return():
         create("swinb")
     with pytest.raises(UserError, match="returned a Linear"):
         create(lambda: nn.Linear(2, 2))
-    assert set(ARCHITECTURES) == set(EMBEDDING)
+    assert set(ARCHITECTURES) >= set(EMBEDDING)
     assert issubclass(type(create("nano")), Backbone)
