@@ -27,11 +27,11 @@ from rsbench.backbones import create
 from rsbench.checkpoints.read import sha256_file
 from rsbench.datasets.images import load_image
 from rsbench.memory import keep_heap
-from rsbench.method import Preprocess
 from rsbench.preprocessing import Preprocessor
 from rsbench.probing.extract import extract
 from rsbench.probing.protocols import PAPER
 from rsbench.probing.solve import Problem, solve_sgd
+from rsbench.weights import Preprocess
 
 EPOCHS = 100
 

@@ -4,24 +4,17 @@ Importing this package imports neither torch nor pandas; a plugin needs no more 
 """
 
 from rsbench.errors import RsbenchError, RunError, UserError
-from rsbench.method import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Method,
-    Preprocess,
-    Random,
-    Shipped,
-    Url,
-    User,
-    Weights,
-)
+from rsbench.method import Method
+from rsbench.sources import ByHand, Random, Shipped, Url, User
 from rsbench.task import Lazy, Protocol, Split, Task
+from rsbench.weights import IMAGENET_MEAN, IMAGENET_STD, Preprocess, Weights
 
 __version__ = "0.1.0"
 
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "ByHand",
     "Lazy",
     "Method",
     "Preprocess",

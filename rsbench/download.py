@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,22 @@ _BLOCK = 1 << 18
 _TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two blocks
 
 
-def fetch(urls: Sequence[str], path: Path, checksum: str | None, *, title: str = "", page: str = "") -> Path:
+Check = Callable[[Path], None]
+
+
+class Unwanted(Exception):
+    """What arrived is not the file that was asked for."""
+
+
+def fetch(
+    urls: Sequence[str],
+    path: Path,
+    checksum: str | None,
+    *,
+    title: str = "",
+    page: str = "",
+    check: Check = lambda part: None,
+) -> Path:
     """Downloads one file, unless it is there with the right checksum.
 
     Args:
@@ -29,6 +44,7 @@ def fetch(urls: Sequence[str], path: Path, checksum: str | None, *, title: str =
         checksum: ``<algorithm>:<hexadecimal digest>``; None where nobody has published one.
         title: what it is, for messages.
         page: where a person finds it, for messages.
+        check: raises Unwanted if the file that arrived is another one, before it takes its name.
 
     Returns:
         ``path``.
@@ -42,10 +58,10 @@ def fetch(urls: Sequence[str], path: Path, checksum: str | None, *, title: str =
     if path.exists() and checksum and pooch.file_hash(str(path), checksum.partition(":")[0]) in checksum:
         return path
     with exclusive(path, f"Another process is fetching {title or path.name}; waiting for it."):
-        return _fetch(urls, path, checksum, title, page)
+        return _fetch(urls, path, checksum, title, page, check)
 
 
-def _fetch(urls: Sequence[str], path: Path, checksum: str | None, title: str, page: str) -> Path:
+def _fetch(urls: Sequence[str], path: Path, checksum: str | None, title: str, page: str, check: Check) -> Path:
     """Does the work of ``fetch`` under the lock; pooch looks again whether the file is there by now."""
     import pooch
     import requests
@@ -54,10 +70,13 @@ def _fetch(urls: Sequence[str], path: Path, checksum: str | None, title: str, pa
     part = path.with_name(path.name + ".part")
     for url in urls:
         try:
-            pooch.retrieve(url, checksum, fname=path.name, path=path.parent, downloader=_Resuming(part, title))
+            pooch.retrieve(url, checksum, fname=path.name, path=path.parent, downloader=_Resuming(part, title, check))
             part.unlink(missing_ok=True)
             return path
         except (requests.RequestException, _Refused) as error:
+            reasons.append(f"{url}: {error}")
+        except Unwanted as error:
+            part.unlink(missing_ok=True)
             reasons.append(f"{url}: {error}")
         except ValueError:  # pooch's word for a checksum that does not agree
             part.unlink(missing_ok=True)
@@ -78,9 +97,10 @@ class _Refused(Exception):
 class _Resuming:
     """A downloader for pooch that keeps what has arrived in ``part`` and asks only for the rest."""
 
-    def __init__(self, part: Path, title: str) -> None:
+    def __init__(self, part: Path, title: str, check: Check) -> None:
         self.part = part
         self.title = title or part.stem
+        self.check = check
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         import requests
@@ -108,4 +128,5 @@ class _Resuming:
                 got = self.part.stat().st_size
                 if total is not None and got != total:
                     raise _Refused(f"{got} of {total} bytes arrived")
+        self.check(self.part)
         shutil.copyfile(self.part, output_file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -56,12 +55,13 @@ def make_record(
     """Makes the record of one seed from what came out of it."""
     weights = request.method.weights(request.variant)
     settings = dict(request.protocol.settings)
+    kwargs = outcome.weights.get("kwargs", dict(weights.kwargs))
     identity = {
         "method": request.method_id,
         "weights": outcome.weights.get("digest"),
         "architecture": weights.architecture_name,
-        "kwargs": dict(weights.kwargs),
-        "preprocess": asdict(weights.preprocess),
+        "kwargs": kwargs,
+        "preprocess": weights.preprocess.facts(),
         "input_size": request.input_size,
         "task": request.task.name,
         "images": request.dataset.fingerprint,
@@ -102,8 +102,8 @@ def make_record(
         precision=request.precision,
         input_size=request.input_size,
         flags=[*flags(request), *(outcome.flags if isinstance(outcome, Outcome) else ())],
-        weights={"architecture": weights.architecture_name, "kwargs": dict(weights.kwargs), **outcome.weights},
-        preprocess=asdict(weights.preprocess),
+        weights={"architecture": weights.architecture_name, "kwargs": kwargs, **outcome.weights},
+        preprocess=weights.preprocess.facts(),
         arguments={"given": dict(arguments), "resolved": {**settings, "precision": request.precision, "seed": seed}},
         identity=identity,
         environment=environment(),

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rsbench.method import Preprocess
+from rsbench.weights import Preprocess
 
 RESIZE = "torch-uint8-antialias"  # recorded: differs from Pillow by up to 2/255
 _CHUNK = 16  # images at once, so that what is written is still in the cache when it is read
@@ -27,11 +27,13 @@ class Preprocessor:
         self.size = size or preprocess.size
         self.mode = preprocess.interpolation
         self.flip_bands = preprocess.bands == "BGR"
+        self.own_range = preprocess.unit == "min-max"
         unit = 255.0 if preprocess.unit == "0-1" else 1.0
         mean = torch.tensor(preprocess.mean, dtype=torch.float64)
         std = torch.tensor(preprocess.std, dtype=torch.float64)
         self.scale = (1 / (unit * std)).float().view(1, 3, 1, 1)
         self.shift = (-mean / std).float().view(1, 3, 1, 1)
+        self.stretched = _stretch_table(preprocess.stretch) if preprocess.stretch else None
 
     def resize(self, images: Tensor) -> Tensor:
         """Resizes uint8 images (B, 3, H, W) to (B, 3, size, size), antialiased, still uint8."""
@@ -44,7 +46,7 @@ class Preprocessor:
     def __call__(self, images: Sequence[np.ndarray]) -> Tensor:
         """Returns the float32 input (B, 3, size, size), channels last, of uint8 images (H, W, 3), RGB.
 
-        Images of one batch may differ in size.
+        ``stretch`` is given in the order of RGB. Images of one batch may differ in size.
         """
         out = torch.empty((len(images), 3, self.size, self.size), memory_format=torch.channels_last)
         for start in range(0, len(images), _CHUNK):
@@ -54,9 +56,21 @@ class Preprocessor:
             else:
                 single = [torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None] for image in chunk]
                 pixels = torch.cat([self.resize(image) for image in single])
+            if self.stretched is not None:
+                pixels = torch.stack([self.stretched[band][pixels[:, band].long()] for band in range(3)], dim=1)
             if self.flip_bands:
                 pixels = pixels.flip(1)
             part = out[start : start + len(chunk)]
             part.copy_(pixels)
+            if self.own_range:
+                low, high = part.amin((2, 3), keepdim=True), part.amax((2, 3), keepdim=True)
+                part.sub_(low).div_((high - low).clamp_(min=1.0))  # whole numbers: a constant channel becomes zero
             part.mul_(self.scale).add_(self.shift)
         return out
+
+
+def _stretch_table(stretch: Sequence[tuple[float, float]]) -> Tensor:
+    """Returns what each of the 256 values of R, G and B becomes: uint8 (3, 256)."""
+    values = torch.arange(256, dtype=torch.float64)
+    rows = [((values - low) / (high - low)).clamp(0, 1) * 255 for low, high in stretch]
+    return torch.stack(rows).to(torch.uint8)  # whole numbers by truncation, as NumPy's astype does

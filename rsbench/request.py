@@ -22,11 +22,12 @@ class Request:
     Args:
         method, variant: from the registry.
         task, protocol: from the registry; the protocol with the user's changes.
-        changed: the settings of the protocol that the user changed.
+        changed: the settings that the user changed: of the protocol, ``backbone.NAME`` and ``preprocess``.
         dataset: what the task's reader returned.
         split: the SplitList.
         data: ``real`` or ``demo``.
         checkpoint: the user's file in place of the method's own source.
+        accept_licence: the user accepts the terms of the method's own weights.
         precision: ``fp32`` or ``bf16``.
         device: of torch.
         batch_size: images at once where it does not change the result beyond rounding; None is the usual one.
@@ -43,6 +44,7 @@ class Request:
     data: str
     changed: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: Path | None = None
+    accept_licence: bool = False
     precision: str = "fp32"
     device: str = "cpu"
     batch_size: int | None = None

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 
 from rsbench.errors import UserError, near_miss
 from rsbench.method import check_name
+from rsbench.settings import parse_setting
 
 Kind = Literal["classification", "segmentation", "detection", "instance-segmentation"]
 Setting = bool | int | float | str | tuple[float, ...] | None
@@ -71,35 +72,6 @@ class Protocol:
                 raise UserError(f"Protocol {self.name!r} has no setting {key!r}.", near_miss(key, settings))
             settings[key] = parse_setting(key, text, settings[key])
         return replace(self, settings=settings)
-
-
-def parse_setting(key: str, text: str, like: Any) -> Any:
-    """Reads ``text`` as a value of the type of ``like``.
-
-    >>> parse_setting("lrs", "0.1,0.2", (1.0,))
-    (0.1, 0.2)
-    >>> parse_setting("fold", "yes", False)
-    True
-
-    Raises:
-        UserError: it cannot be read so.
-    """
-    try:
-        if isinstance(like, bool):
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
-        if isinstance(like, int):
-            return int(text)
-        if isinstance(like, float):
-            return float(text)
-        if isinstance(like, tuple):
-            return tuple(float(part) for part in text.split(",") if part.strip())
-        if like is None or isinstance(like, str):
-            return None if text.lower() == "none" else text
-    except (ValueError, KeyError):
-        pass
-    wanted = {"bool": "true or false", "int": "a whole number", "float": "a number"}
-    kind = wanted.get(type(like).__name__, "numbers with commas between")
-    raise UserError(f"Setting {key}={text!r} cannot be read.", f"It takes {kind}, such as {key}={like}.")
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,33 @@
-"""Puts tensors into a network, with an account of every key: nothing is half loaded, nothing is left over."""
+"""The account of a checkpoint: what becomes of every key, and what every part of the backbone is made from.
+
+The account is made from names and shapes alone, before anything is copied; a load goes on only if it is complete.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
-from rsbench.errors import UserError, near_miss
+from rsbench.checkpoints.layout import Layout, Move
+from rsbench.checkpoints.resize import RESIZERS, Resizer
+from rsbench.errors import UserError
 
-Rename = Callable[[str], str]
+# What training code puts around a whole network.
+_WRAPPERS = ("module.", "_orig_mod.")
+# A count that no computation in evaluation mode reads; old checkpoints lack it, and it becomes zero.
+_COUNT = re.compile(r"(^|\.)num_batches_tracked$")
 
 
-def _rsbench(key: str) -> str:
-    """Names of the timm model; ``encoder.`` (shipped encoders) and ``encoder.model.`` (training) are taken off."""
-    return key.removeprefix("encoder.").removeprefix("model.")
+class Reshaped(NamedTuple):
+    """A tensor whose shape is not the one wanted."""
 
-
-LAYOUTS: Mapping[str, Rename] = {"rsbench": _rsbench}
-# What files of our own pretraining hold beside the encoder.
-OWN_DROP = ("decoder.", "mask_token")
+    found: tuple[int, ...]
+    wanted: tuple[int, ...]
 
 
 @dataclass
@@ -27,18 +35,29 @@ class Account:
     """What became of each key of a checkpoint.
 
     Attributes:
+        layout: that the keys follow.
+        prefix: that was taken off them.
         mapped: source key to target key.
-        dropped: source keys on the drop list.
+        made: target key to what was done to its sources, where something was done.
+        resized: target key to the shapes before and after, and the name of the rule.
+        dropped: source keys that are left out by name.
         missing: parameters and buffers of the network that no key fills.
+        zeroed: counters of batches that old files lack; nothing computes with them.
         unexpected: source keys that are neither mapped nor dropped.
         misshapen: target keys with the shape found and the shape wanted.
     """
 
+    layout: Layout
+    prefix: str
     mapped: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+    resized: dict[str, tuple[Reshaped, str]] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    zeroed: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
-    misshapen: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
+    misshapen: dict[str, Reshaped] = field(default_factory=dict)
+    moves: dict[str, Move] = field(default_factory=dict, repr=False)
 
     @property
     def complete(self) -> bool:
@@ -46,7 +65,7 @@ class Account:
         return not (self.missing or self.unexpected or self.misshapen)
 
     def complaint(self) -> str:
-        """Both lists, shortened, for an error message."""
+        """What is wrong, shortened, for an error message."""
         parts = []
         for title, keys in (("missing", self.missing), ("unexpected", self.unexpected)):
             if keys:
@@ -56,45 +75,160 @@ class Account:
             parts.append(f"{len(self.misshapen)} of another shape ({key}: file {found}, network {wanted})")
         return "; ".join(parts)
 
+    def about(self) -> dict[str, object]:
+        """What a record says of it."""
+        facts: dict[str, object] = {
+            "layout": self.layout.name,
+            "prefix": self.prefix,
+            "keys": {"mapped": len(self.mapped), "dropped": len(self.dropped)},
+        }
+        if self.resized:
+            facts["resized"] = {rule: sum(name == rule for _, name in self.resized.values()) for rule in self.rules}
+        return facts
 
-def fill(network: nn.Module, tensors: Mapping[str, Tensor], layout: str, drop: Sequence[str], origin: str) -> Account:
-    """Copies ``tensors`` into ``network``; all of it or nothing.
+    @property
+    def rules(self) -> list[str]:
+        """Names of the resizing rules that were used."""
+        return sorted({name for _, name in self.resized.values()})
+
+
+def account_for(
+    tensors: Mapping[str, Tensor],
+    network: nn.Module,
+    layouts: Sequence[Layout],
+    prefixes: Sequence[str] = ("",),
+    drop: Sequence[str] = (),
+    resize: Sequence[str] = (),
+) -> Account:
+    """Returns the account of ``tensors`` for ``network``; of the layouts and prefixes, those that fill most of it.
 
     Args:
-        network: parameters and persistent buffers are filled.
         tensors: by source key.
-        layout: name of the renaming in ``LAYOUTS``.
-        drop: prefixes of source keys that are left out by name.
+        network: whose parameters and persistent buffers are to be filled.
+        layouts, prefixes: that the file may have.
+        drop: beginnings of source keys (without ``module.``) that are left out by name.
+        resize: names of the rules by which a tensor of another shape may be fitted.
+
+    Raises:
+        UserError: the file holds one key in two ways.
+    """
+    target = network.state_dict()
+    bare = _unwrapped(tensors)
+    best: tuple[tuple[int, int], str, Layout, dict[str, Move]] | None = None
+    for prefix in prefixes:
+        keys = [key.removeprefix(prefix) for key in bare if key.startswith(prefix)]
+        for layout in layouts:
+            wanted = [key for key in keys if not layout.drops(key)]
+            moves = {name: move for name, move in layout.moves(wanted).items() if name in target}
+            fits = sum(
+                prefix + move.sources[0] in bare
+                and tensors[bare[prefix + move.sources[0]]].shape[1:] == target[name].shape[1:]
+                for name, move in moves.items()
+            )
+            score = (fits, len(moves))
+            if best is None or score > best[0]:
+                best = (score, prefix, layout, moves)
+    assert best is not None  # a method has at least one layout and one prefix
+    _, prefix, layout, moves = best
+    return _fill_in(Account(layout, prefix, moves=moves), tensors, bare, target, drop, resize)
+
+
+def _fill_in(
+    account: Account,
+    tensors: Mapping[str, Tensor],
+    bare: Mapping[str, str],
+    target: Mapping[str, Tensor],
+    drop: Sequence[str],
+    resize: Sequence[str],
+) -> Account:
+    prefix, used = account.prefix, set()
+    for name, move in list(account.moves.items()):
+        sources = [bare.get(prefix + source, "") for source in move.sources]
+        if not all(sources):  # half of a joined tensor
+            del account.moves[name]
+            continue
+        account.moves[name] = Move(tuple(sources), move.make, move.why)
+        used.update(sources)
+        account.mapped.update(dict.fromkeys(sources, name))
+        if move.why:
+            account.made[name] = move.why
+        shape = _shape(account.moves[name], tensors)
+        wanted = tuple(target[name].shape)
+        if shape != wanted:
+            rule = next((rule for rule in resize if RESIZERS[rule].applies(name, shape, wanted)), None)
+            if rule is None:
+                account.misshapen[name] = Reshaped(shape, wanted)
+            else:
+                account.resized[name] = (Reshaped(shape, wanted), rule)
+    for key, source in bare.items():
+        if source in used:
+            continue
+        inside = key.startswith(prefix) and account.layout.drops(key.removeprefix(prefix))
+        kept = account.dropped if inside or key.startswith(tuple(drop)) else account.unexpected
+        kept.append(source)
+    for name in sorted(target.keys() - account.moves.keys()):
+        (account.zeroed if _COUNT.search(name) else account.missing).append(name)
+    return account
+
+
+def _unwrapped(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Returns source keys by their names without ``module.`` and the like, if all of them have it."""
+    bare = {key: key for key in tensors}
+    while wrapper := next((each for each in _WRAPPERS if all(key.startswith(each) for key in bare)), None):
+        bare = {key.removeprefix(wrapper): source for key, source in bare.items()}
+    return bare
+
+
+def _shape(move: Move, tensors: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """The shape of what ``move`` makes, without making it."""
+    if move.make is None:
+        return tuple(tensors[move.sources[0]].shape)
+    try:
+        made = move.make(*(torch.empty(tensors[source].shape, device="meta") for source in move.sources))
+    except RuntimeError:  # tensors that cannot be joined or reordered: the first one tells how they look
+        return tuple(tensors[move.sources[0]].shape)
+    return tuple(made.shape)
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], account: Account, origin: str) -> None:
+    """Copies ``tensors`` into ``network`` as its account says; all of it or nothing that anyone may use.
+
+    Args:
+        network: the one that the account was made for.
+        tensors: by source key.
+        account: complete.
         origin: of the tensors, for messages.
 
     Raises:
-        UserError: some key is neither mapped nor dropped, or something is not filled; both lists are printed.
+        UserError: the account is not complete, or a tensor is not finite or not of floating point.
     """
-    if layout not in LAYOUTS:
-        raise UserError(f"There is no key layout {layout!r}.", near_miss(layout, LAYOUTS))
-    target = network.state_dict()
-    account = Account()
-    ready: dict[str, Tensor] = {}
-    for key, tensor in tensors.items():
-        name = key if key in target else LAYOUTS[layout](key)
-        if name in target:
-            if name in ready:
-                account.unexpected.append(f"{key} (a second one for {name})")
-                continue
-            account.mapped[key] = name
-            found, wanted = tuple(tensor.shape), tuple(target[name].shape)
-            if found != wanted:
-                account.misshapen[name] = (found, wanted)
-            ready[name] = tensor.to(target[name].dtype)
-        elif key.startswith(tuple(drop)):
-            account.dropped.append(key)
-        else:
-            account.unexpected.append(key)
-    account.missing = sorted(target.keys() - ready.keys())
     if not account.complete:
         raise UserError(
             f"{origin} does not fit the backbone: {account.complaint()}.",
-            "It was made with another architecture, window or key layout; nothing was loaded.",
+            "It was made with another architecture, window or key layout; nothing was loaded. "
+            "rsbench inspect FILE --method METHOD --keys shows every key.",
         )
-    network.load_state_dict(ready)
-    return account
+    target = network.state_dict()
+    with torch.no_grad():
+        for name in account.zeroed:
+            target[name].zero_()
+        for name, move in account.moves.items():
+            parts = [tensors[source].detach() for source in move.sources]
+            if target[name].is_floating_point() and not all(part.is_floating_point() for part in parts):
+                raise UserError(f"{origin}: {move.sources[0]} is {parts[0].dtype}.", "Give weights in floating point.")
+            tensor = parts[0] if move.make is None else move.make(*parts)
+            if name in account.resized:
+                rule: Resizer = RESIZERS[account.resized[name][1]]
+                tensor = rule.resize(tensor.float(), tuple(target[name].shape))
+            if tensor.is_floating_point() and tensor.numel() and not finite(tensor):
+                raise UserError(
+                    f"{origin}: {', '.join(move.sources)} holds values that are not finite.",
+                    "The training that wrote it diverged, or the file is damaged; take another checkpoint.",
+                )
+            target[name].copy_(tensor)
+
+
+def finite(tensor: Tensor) -> bool:
+    """True if no element is NaN or infinite; one pass, no copy."""
+    low, high = (tensor.float() if tensor.dtype == torch.float8_e5m2 else tensor).aminmax()
+    return bool(torch.isfinite(low) and torch.isfinite(high))

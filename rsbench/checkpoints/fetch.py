@@ -1,46 +1,137 @@
-"""Fetches the file of weights that a method names, once, and knows it again."""
+"""Gets the file of weights that a method names, once, and knows it again.
+
+A file is known by the sha256 that its method gives (or the first digits of one, or an md5), else by the one that was
+noted when it was first used.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
-from rsbench.checkpoints.read import sha256_file
-from rsbench.download import fetch
+from rsbench.checkpoints.terms import demand_acceptance
+from rsbench.download import Unwanted, fetch
 from rsbench.errors import UserError
 from rsbench.locks import exclusive
-from rsbench.method import Url
+from rsbench.method import Method
 from rsbench.paths import cache_home
+from rsbench.sources import ByHand, Shipped, Url, User
+from rsbench.weights import Weights
 
 
-def fetch_weights(source: Url, sha256: str | None, owner: str) -> Path:
-    """Returns the local file of ``source``, downloaded if it is not there yet.
+@dataclass(frozen=True)
+class Obtained:
+    """A local file of weights.
+
+    Attributes:
+        file: where it lies.
+        weights: that it is the file of.
+        note: where its sha256 is kept once it was used; None for files that come with a package.
+    """
+
+    file: Path
+    weights: Weights
+    note: Path | None = None
+
+    def verify(self, sha256: str) -> None:
+        """Compares the digest of the file with what is known of it, and notes it on first use.
+
+        Raises:
+            UserError: it is another file.
+        """
+        noted = self.note.read_text().strip() if self.note and self.note.exists() else None
+        for known in (self.weights.sha256, noted):
+            if known and not sha256.startswith(known):
+                again = "Install rsbench again." if self.note is None else "Delete it to get it again."
+                raise UserError(f"{self.file} has sha256 {sha256}, not {known}.", f"The file is damaged. {again}")
+        if self.note and noted is None:
+            _check_md5(self.file, self.weights.md5)
+            unfinished = self.note.with_name(f"{self.note.name}.{secrets.token_hex(4)}")
+            unfinished.write_text(sha256 + "\n")
+            unfinished.replace(self.note)
+
+
+def obtain(method: Method, variant: str, accept_licence: bool = False) -> Obtained:
+    """Returns the file of ``method``/``variant``, downloaded if it is not there yet.
 
     Args:
-        source: addresses and file name.
-        sha256: of the file, where the method knows it; otherwise the digest of the first download is kept beside the
-            file, and later ones must agree with it.
-        owner: ``method/variant``, for messages and the folder.
+        method, variant: from the registry; the source is not Random.
+        accept_licence: the user accepts the terms of these weights, now and for later.
 
     Raises:
-        UserError: no address gave the file, or its digest is another one.
+        UserError: no address gives the file, only a person can get it, or its terms were not accepted.
     """
-    file = cache_home() / "weights" / owner / source.file
-    note = file.with_name(file.name + ".sha256")
-    if not (file.exists() and (sha256 or note.exists())):
-        # the lock of the note: fetch takes that of the file
-        with exclusive(note, f"Another process is fetching the weights of {owner}; waiting for it."):
-            known = sha256 or _noted(note)
-            if not file.exists():
-                fetch(source.urls, file, f"sha256:{known}" if known else None, title=f"weights of {owner}")
-            if known is None:
-                unfinished = note.with_name(note.name + ".part")
-                unfinished.write_text(sha256_file(file) + "\n")
-                unfinished.replace(note)
-    known, found = sha256 or _noted(note), sha256_file(file)
-    if found != known:
-        raise UserError(f"{file} has sha256 {found}, not {known}.", "Delete the file to fetch it again.")
-    return file
+    weights, owner = method.weights(variant), f"{method.name}/{variant}"
+    source = weights.source
+    if isinstance(source, Shipped):
+        shipped = Path(str(resources.files(source.package) / source.file))
+        if not shipped.is_file():
+            raise UserError(f"{source.file} is not in {source.package}.", "The installation is damaged: install again.")
+        return Obtained(shipped, weights)
+    if isinstance(source, User):
+        raise UserError(f"{owner} has no public weights.", f"{source.how} Then pass --checkpoint FILE.")
+    assert isinstance(source, Url | ByHand)
+    demand_acceptance(owner, weights, accept_licence)
+    file = place(owner, source)
+    if isinstance(source, ByHand):
+        if not file.is_file():
+            raise UserError(
+                f"No program can fetch the weights of {owner}.",
+                f"{source.how} Put the file at {file}, or give it with --checkpoint FILE.",
+            )
+    elif not file.exists():
+        with exclusive(_note(file), f"Another process is fetching the weights of {owner}; waiting for it."):
+            if not file.exists():  # the lock of the note: fetch takes that of the file
+                known = _known(file, weights)
+                fetch(
+                    source.urls,
+                    file,
+                    f"sha256:{known}" if known and len(known) == 64 else None,
+                    title=f"weights of {owner}",
+                    page=source.page,
+                    check=lambda part: _check(part, known, weights.md5),
+                )
+    return Obtained(file, weights, _note(file))
 
 
-def _noted(note: Path) -> str | None:
-    return note.read_text().strip() if note.exists() else None
+def place(owner: str, source: Url | ByHand) -> Path:
+    """Returns where the file of ``owner`` (``method/variant``) lies once it was fetched or put there."""
+    return cache_home() / "weights" / owner / source.file
+
+
+def _note(file: Path) -> Path:
+    return file.with_name(file.name + ".sha256")
+
+
+def _known(file: Path, weights: Weights) -> str | None:
+    note = _note(file)
+    return note.read_text().strip() if note.exists() else weights.sha256
+
+
+def _check(part: Path, known: str | None, md5: str | None) -> None:
+    """Raises Unwanted if what arrived is not the file; the next address is tried then."""
+    with part.open("rb") as stream:
+        head = stream.read(256).lstrip().lower()
+    if head.startswith((b"<!doctype", b"<html")):
+        raise Unwanted("a web page came in place of the file")
+    if known and len(known) < 64:
+        with part.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if not found.startswith(known):
+            raise Unwanted(f"the sha256 begins with {found[: len(known)]}, not with {known}")
+    try:
+        _check_md5(part, md5)
+    except UserError as error:
+        raise Unwanted(error.message) from None
+
+
+def _check_md5(file: Path, md5: str | None) -> None:
+    if md5 is None:
+        return
+    with file.open("rb") as stream:
+        found = hashlib.file_digest(stream, "md5").hexdigest()
+    if found != md5:
+        raise UserError(f"{file} has md5 {found}, not {md5}.", "Delete it, and get it again.")

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rsbench.backbones import Backbone, create
-from rsbench.checkpoints.account import OWN_DROP, fill
-from rsbench.checkpoints.read import read_tensors, sha256_file
+from rsbench.checkpoints.account import Account, account_for, fill
+from rsbench.checkpoints.digest import Digest, digest, digested
+from rsbench.checkpoints.fetch import Obtained, obtain
+from rsbench.checkpoints.layouts import find
+from rsbench.checkpoints.read import Tensors, read_tensors, sha256_file
+from rsbench.checkpoints.untrained import refuse_untrained
 from rsbench.errors import UserError
-from rsbench.method import Method, Random, Shipped, User, Weights
+from rsbench.method import Method
+from rsbench.sources import Random, User
+from rsbench.weights import OWN_PREFIXES, Weights
+
+# What files of our own pretraining hold beside the encoder.
+_OWN_DROP = ("decoder.", "mask_token")
 
 
 @dataclass(frozen=True)
@@ -25,24 +33,29 @@ class Loaded:
     Attributes:
         backbone: with its weights, frozen.
         digest: sha256 over all parameters and buffers: what the backbone computes depends on it alone.
-        source: kind of the source: ``random``, ``shipped``, ``url``; ``user`` for a file of the user's where only the
-            user has one, ``checkpoint`` for one that took the place of the method's own.
+        source: kind of the source: ``random``, ``shipped``, ``url``, ``by-hand``; ``user`` for a file of the user's
+            where only the user has one, ``checkpoint`` for one that took the place of the method's own.
         file_sha256: of the file; None where there is none.
-        keys: how many keys were mapped and dropped.
+        kwargs: arguments of the architecture, with those that follow from the layout of the file.
+        account: of the file; None where there is none.
     """
 
     backbone: Backbone
     digest: str
     source: str
     file_sha256: str | None
-    keys: dict[str, int]
+    kwargs: Mapping[str, Any]
+    account: Account | None = field(default=None, repr=False)
 
     def about(self) -> dict[str, Any]:
         """What a record says of the weights."""
-        return {"digest": self.digest, "source": self.source, "file_sha256": self.file_sha256, "keys": self.keys}
+        facts = {"digest": self.digest, "source": self.source, "file_sha256": self.file_sha256}
+        return facts | {"kwargs": dict(self.kwargs)} | (self.account.about() if self.account else {"keys": {}})
 
 
-def load(method: Method, variant: str, checkpoint: Path | None = None, seed: int = 0) -> Loaded:
+def load(
+    method: Method, variant: str, checkpoint: Path | None = None, seed: int = 0, accept_licence: bool = False
+) -> Loaded:
     """Makes the backbone of ``method``/``variant`` and fills it.
 
     Args:
@@ -50,33 +63,57 @@ def load(method: Method, variant: str, checkpoint: Path | None = None, seed: int
         variant: one of its variants.
         checkpoint: a file of the user's, in place of the method's own source.
         seed: of the initialisation, which is what remains where the source is ``Random``.
+        accept_licence: the user accepts the terms of the method's own file.
 
     Raises:
-        UserError: the weights cannot be had, cannot be read, do not fit, or equal a fresh initialisation.
+        UserError: the weights cannot be had, cannot be read, do not fit, or were never trained.
     """
     weights = method.weights(variant)
+    if checkpoint is None and isinstance(weights.source, Random):
+        backbone = create(weights.architecture, seed=seed, **weights.kwargs)
+        return Loaded(backbone.freeze(), digest(backbone), "random", None, dict(weights.kwargs))
+    obtained = Obtained(checkpoint, weights) if checkpoint else obtain(method, variant, accept_licence)
+    file = obtained.file
+    with ThreadPoolExecutor(2) as pool:
+        hashing = pool.submit(sha256_file, file) if file.is_file() else None  # beside the reading: no time is lost
+        try:
+            tensors = read_tensors(file)
+            backbone, account = prepare(weights, tensors, seed)
+            after = _fill(backbone, tensors, account, str(file), pool)
+        except UserError:
+            if hashing and not checkpoint:  # a damaged file is better known by its digest
+                obtained.verify(hashing.result())
+            raise
+        assert hashing is not None  # what was read is a file
+        found = hashing.result()
+    if not checkpoint:
+        obtained.verify(found)
+    refuse_untrained(backbone, weights, account.layout.kwargs, seed, str(file))
+    kwargs = {**weights.kwargs, **account.layout.kwargs}
+    return Loaded(backbone.freeze(), after, source_kind(weights, checkpoint), found, kwargs, account)
+
+
+def prepare(weights: Weights, tensors: Tensors, seed: int = 0) -> tuple[Backbone, Account]:
+    """Makes the backbone that a file belongs into, and the account of the file; nothing is copied yet.
+
+    Args:
+        weights: of the method.
+        tensors: of the file.
+        seed: of the initialisation.
+    """
     backbone = create(weights.architecture, seed=seed, **weights.kwargs)
-    file = checkpoint or _file(method, variant, weights)
-    if file is None:
-        return Loaded(backbone.freeze(), digest(backbone), "random", None, {})
-    found = sha256_file(file) if file.is_file() else None
-    if checkpoint is None and weights.sha256 and found != weights.sha256:
-        raise UserError(
-            f"{file} has sha256 {found}, not {weights.sha256} as {method.name}/{variant} says.",
-            "The file is damaged: install rsbench again, or get the file again.",
-        )
-    fresh = {digest(backbone)}
-    if seed != 0:  # the seed that whoever saved it most likely had
-        fresh.add(digest(create(weights.architecture, seed=0, **weights.kwargs)))
-    account = fill(_inner(backbone), read_tensors(file), weights.layout, (*weights.drop, *OWN_DROP), str(file))
-    after = digest(backbone)
-    if after in fresh:
-        raise UserError(
-            f"{file} holds exactly the fresh initialisation of {weights.architecture_name}.",
-            "It was saved before training; for the random baseline use --method random/...",
-        )
-    keys = {"mapped": len(account.mapped), "dropped": len(account.dropped)}
-    return Loaded(backbone.freeze(), after, source_kind(weights, checkpoint), found, keys)
+    layouts = [find(layout) for layout in weights.layouts]
+    account = account_for(
+        tensors.tensors,
+        inner(backbone),
+        layouts,
+        weights.prefixes,
+        (*weights.drop, *_OWN_DROP),
+        weights.resize,
+    )
+    if any(account.layout.kwargs[name] != weights.kwargs.get(name) for name in account.layout.kwargs):
+        backbone = create(weights.architecture, seed=seed, **{**weights.kwargs, **account.layout.kwargs})
+    return backbone, account
 
 
 def source_kind(weights: Weights, checkpoint: Path | None) -> str:
@@ -87,38 +124,22 @@ def source_kind(weights: Weights, checkpoint: Path | None) -> str:
 
 def load_encoder(backbone: Backbone, file: Path) -> None:
     """Fills ``backbone`` from an encoder file or a pretraining checkpoint of rsbench."""
-    fill(_inner(backbone), read_tensors(file), "rsbench", OWN_DROP, str(file))
+    network, tensors = inner(backbone), read_tensors(file).tensors
+    account = account_for(tensors, network, [find("timm")], OWN_PREFIXES, _OWN_DROP)
+    fill(network, tensors, account, str(file))
 
 
-def digest(module: nn.Module) -> str:
-    """sha256 over the names, types, shapes and bytes of all parameters and buffers of ``module``."""
-    result = hashlib.sha256()
-    tensors: dict[str, Tensor] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        result.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
-        result.update(tensor.view(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
-    return result.hexdigest()
-
-
-def _inner(backbone: Backbone) -> nn.Module:
+def inner(backbone: Backbone) -> nn.Module:
     """The network whose names a checkpoint uses: the wrapped model if it is all there is, else the backbone itself."""
     model = getattr(backbone, "model", None)
     whole = all(name.startswith("model.") for name in backbone.state_dict())
     return model if isinstance(model, nn.Module) and whole else backbone
 
 
-def _file(method: Method, variant: str, weights: Weights) -> Path | None:
-    source = weights.source
-    if isinstance(source, Random):
-        return None
-    if isinstance(source, Shipped):
-        file = Path(str(resources.files(source.package) / source.file))
-        if not file.is_file():
-            raise UserError(f"{source.file} is not in {source.package}.", "The installation is damaged: install again.")
-        return file
-    if isinstance(source, User):
-        raise UserError(f"{method.name}/{variant} has no public weights.", f"{source.how} Then pass --checkpoint FILE.")
-    from rsbench.checkpoints.fetch import fetch_weights
-
-    return fetch_weights(source, weights.sha256, f"{method.name}/{variant}")
+def _fill(backbone: Backbone, tensors: Tensors, account: Account, origin: str, pool: ThreadPoolExecutor) -> str:
+    """Fills the backbone and returns its digest; each tensor is hashed while the next one is copied."""
+    fill(inner(backbone), tensors.tensors, account, origin)
+    result = Digest()
+    for name, tensor in digested(backbone):
+        result.add(name, tensor)
+    return result.hexdigest()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,52 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from rsbench.checkpoints.unpickle import HostileError, Inert, Reader
 from rsbench.errors import UserError
 
 CONTAINERS = ("module", "model", "state_dict")  # where training code keeps the weights inside a file
+_OTHER_KINDS: Mapping[str, Callable[[bytes], bool]] = {
+    "a web page": lambda head: head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")),
+    "a gzip archive": lambda head: head.startswith(b"\x1f\x8b"),
+    "a bzip2 archive": lambda head: head.startswith(b"BZh"),
+    "an xz archive": lambda head: head.startswith(b"\xfd7zXZ"),
+    "a 7-Zip archive": lambda head: head.startswith(b"7z\xbc\xaf"),
+    "an HDF5 file": lambda head: head.startswith(b"\x89HDF"),
+    "a NumPy array": lambda head: head.startswith(b"\x93NUMPY"),
+    "a pointer to a file in Git LFS": lambda head: head.startswith(b"version https://git-lfs"),
+    "a tar archive": lambda head: head[257:262] == b"ustar",
+}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a checkpoint file holds.
+
+    Attributes:
+        content: the outermost mapping, with stand-ins where the file holds objects that are not plain data.
+        container: ``torch zip``, ``torch legacy`` or ``safetensors``.
+        foreign: dotted names of classes and functions that were left closed.
+    """
+
+    content: dict[str, Any]
+    container: str
+    foreign: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """The named tensors of a checkpoint.
+
+    Attributes:
+        tensors: by key; zip and safetensors files are mapped, and a tensor costs memory when it is touched.
+        where: the path inside the file, such as ``state_dict``; empty where the file holds nothing else.
+        container, foreign: as in Contents.
+    """
+
+    tensors: dict[str, Tensor] = field(repr=False)
+    where: str
+    container: str
+    foreign: tuple[str, ...]
 
 
 def sha256_file(file: Path) -> str:
@@ -23,46 +68,99 @@ def sha256_file(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_checkpoint(file: Path) -> dict[str, Any]:
+def read_contents(file: Path) -> Contents:
     """Returns what a torch file (zip or legacy pickle) or a safetensors file holds.
+
+    The kind of file is told from its bytes; its name does not matter.
 
     Raises:
         UserError: no such file, truncated, not a checkpoint, or one whose pickle wants to run code.
     """
     if not file.is_file():
-        raise UserError(f"The checkpoint {file} does not exist.", "Check the path given with --checkpoint.")
+        what = "is a folder" if file.is_dir() else "does not exist"
+        raise UserError(f"The checkpoint {file} {what}.", "Check the path given with --checkpoint.")
+    with file.open("rb") as stream:
+        head = stream.read(512)
+    again = "The file is truncated or of another kind; get it again."
+    if not head:
+        raise UserError(f"{file} is empty.", again)
+    for kind, fits in _OTHER_KINDS.items():
+        if fits(head):
+            hint = "Unpack it first." if kind.endswith("archive") else "Get the file again, from where its link leads."
+            raise UserError(f"{file} is {kind}, not a checkpoint.", hint)
     try:
-        if file.suffix == ".safetensors":
-            return dict(load_file(file))
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = str(error).split("\n", 1)[0]
+        found = _safetensors(file) if head[8:9] == b"{" and not head.startswith(b"PK") else _torch(file)
+    except HostileError as error:
         raise UserError(
-            f"{file} holds more than tensors and plain data, or is no checkpoint: {reason}",
-            "Save its state dict alone, with torch.save(model.state_dict(), file) or as safetensors.",
-        ) from error
-    except (SafetensorError, EOFError, OSError, RuntimeError, ValueError, KeyError) as error:
+            f"{file} is a program, not a checkpoint: {error}. Nothing of it was run.",
+            "Do not open it with other software; get the weights from their authors.",
+        ) from None
+    except UserError:
+        raise
+    except Exception as error:  # a malformed file may raise anything inside the readers of torch and safetensors
+        if isinstance(error, MemoryError) and not str(error):
+            error = MemoryError("it claims more memory than there is")
+        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+        raise UserError(f"{file} cannot be read as a checkpoint: {reason}.", again) from error
+    if not isinstance(found.content, dict):
+        kind = "a pickled object" if isinstance(found.content, Inert) else f"a {type(found.content).__name__}"
         raise UserError(
-            f"{file} cannot be read as a checkpoint: {str(error).splitlines()[0] if str(error) else 'it is empty'}.",
-            "The file is truncated or of another kind; get it again.",
-        ) from error
-    if not isinstance(content, dict):
-        raise UserError(f"{file} holds a {type(content).__name__}, not named tensors.", "Save a state dict.")
-    return content
+            f"{file} holds {kind}, not named tensors.", "Save its state dict: torch.save(model.state_dict(), FILE)."
+        )
+    return found
 
 
-def read_tensors(file: Path) -> dict[str, Tensor]:
+def _safetensors(file: Path) -> Contents:
+    try:
+        return Contents(dict(load_file(file)), "safetensors")
+    except SafetensorError as error:
+        raise SafetensorError(f"its safetensors header is wrong ({error})") from None
+
+
+def _torch(file: Path) -> Contents:
+    size = file.stat().st_size
+    stored = False
+    claims: Callable[[str], int] = lambda key: size  # noqa: E731
+    zipped = zipfile.is_zipfile(file)
+    if zipped:
+        with zipfile.ZipFile(file) as archive:
+            members = {member.filename.partition("/")[2]: member for member in archive.infolist()}
+        if "constants.pkl" in members:
+            raise UserError(f"{file} is a TorchScript program, not a checkpoint.", "Save its state dict instead.")
+        if "data.pkl" not in members:
+            raise UserError(f"{file} is a zip archive, not a checkpoint.", "Unpack it first.")
+        stored = all(member.compress_type == zipfile.ZIP_STORED for member in members.values())
+        # a member that was stored and claims another size than it has would be read beyond its end
+        sizes = {
+            name.removeprefix("data/"): min(member.file_size, size) if stored else member.file_size
+            for name, member in members.items()
+        }
+        claims = lambda key: sizes.get(key, -1)  # noqa: E731
+    reader = Reader(claims)
+    # mapped, not copied, unless someone packed the archive again with compression
+    content = torch.load(file, map_location="cpu", pickle_module=reader, weights_only=False, mmap=stored or None)
+    return Contents(content, "torch zip" if zipped else "torch legacy", tuple(sorted(reader.foreign)))
+
+
+def read_checkpoint(file: Path) -> dict[str, Any]:
+    """Returns the outermost mapping of a checkpoint; see ``read_contents``."""
+    return read_contents(file).content
+
+
+def read_tensors(file: Path) -> Tensors:
     """Returns the named tensors of a checkpoint, from inside ``module``, ``model`` or ``state_dict`` if there is one.
 
     Raises:
-        UserError: as ``read_checkpoint``, or no tensors are found.
+        UserError: as ``read_contents``, or no named tensors are found.
     """
-    content = read_checkpoint(file)
-    for key in CONTAINERS:
-        if isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    found = read_contents(file)
+    content, where = found.content, []
+    while inner := next((key for key in CONTAINERS if isinstance(content.get(key), dict)), None):
+        content = content[inner]
+        where.append(inner)
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise UserError(f"{file} holds no tensors; its keys are {sorted(map(str, content))[:8]}.", "Save a state dict.")
-    return tensors
+        keys = ", ".join(sorted(map(str, content))[:8]) or "none"
+        what = "only the state of an optimizer" if "optimizer" in content or "param_groups" in content else "no tensors"
+        raise UserError(f"{file} holds {what} (its keys: {keys}).", "Give the file that holds the network's weights.")
+    return Tensors(tensors, ".".join(where), found.container, found.foreign)

@@ -11,6 +11,7 @@ import typer
 
 from rsbench.cli.cache import cache
 from rsbench.cli.common import settings_of_process
+from rsbench.cli.inspect import inspect
 from rsbench.cli.lists import show_list
 from rsbench.cli.pretrain import pretrain, reconstruct
 from rsbench.cli.run import run
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("table")(table)
 app.command("list")(show_list)
+app.command("inspect")(inspect)
 app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
 app.add_typer(cache, name="cache")

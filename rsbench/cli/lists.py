@@ -11,17 +11,16 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import resources
 from typing import Annotated, Any, Literal
 
 import typer
 
+from rsbench.checkpoints.state import state
 from rsbench.cli.common import Plugins, registry, settings_of_process
-from rsbench.method import Shipped, Url, User, Weights
 from rsbench.plugins import Registry
 
 SHOWN: Mapping[str, Sequence[str]] = {
-    "methods": ("method", "title", "input", "weights_state", "licence", "default"),
+    "methods": ("method", "title", "input", "state", "licence", "default"),
     "tasks": ("task", "title", "kind", "classes", "splits", "protocols", "ranked_by", "licence"),
 }
 _GAP = "  "
@@ -63,14 +62,19 @@ def methods(found: Registry) -> list[dict[str, Any]]:
                     "default": variant == method.default_variant,
                     "architecture": weights.architecture_name,
                     "kwargs": dict(weights.kwargs),
+                    "layouts": [getattr(layout, "name", layout) for layout in weights.layouts],
                     "input": f"{weights.preprocess.size} px",
-                    "preprocess": asdict(weights.preprocess),
+                    "preprocess": weights.preprocess.facts(),
+                    "alternatives": {key: value.facts() for key, value in weights.alternatives.items()},
                     "weights": weights.source.kind,
-                    "weights_state": state(weights),
+                    "state": state(f"{name}/{variant}", weights),
                     "source": asdict(weights.source),
                     "sha256": weights.sha256,
+                    "md5": weights.md5,
                     "size_bytes": weights.size_bytes,
                     "licence": weights.licence or "unknown",
+                    "terms": weights.terms,
+                    "questions": list(method.questions),
                     "pretraining_data": list(weights.pretraining_data),
                     "note": weights.note,
                     "origin": found.methods.origins[name],
@@ -81,20 +85,6 @@ def methods(found: Registry) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def state(weights: Weights) -> str:
-    """What it takes to have these weights, in a few words."""
-    source = weights.source
-    if isinstance(source, Shipped):
-        try:
-            there = resources.files(source.package).joinpath(source.file).is_file()
-        except ModuleNotFoundError:
-            there = False
-        return "shipped" if there else "shipped, but missing"
-    if isinstance(source, User):
-        return "needs --checkpoint"
-    return "downloaded when used" if isinstance(source, Url) else "drawn from the seed"
 
 
 def tasks(found: Registry) -> list[dict[str, Any]]:

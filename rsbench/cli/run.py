@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rsbench import __version__
-from rsbench.cli.common import Changes, Plugins, folder_to_write, parse_changes, registry
+from rsbench.cli.common import Changes, Plugins, configure, folder_to_write, parse_changes, registry
 from rsbench.errors import UserError
 from rsbench.memory import keep_heap
 from rsbench.paths import cache_home, data_home
@@ -38,6 +38,9 @@ def run(
         Path | None, typer.Option(metavar="FILE", help="Weights of yours, in place of the method's.")
     ] = None,
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all runs.")] = Path("results/runs"),
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept the terms of the method's weights, once and for later.")
+    ] = False,
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     batch_size: Annotated[
@@ -53,7 +56,7 @@ def run(
     found = registry(plugin)
     chosen, variant = found.method(method)
     the_task = found.task(task)
-    parsed = parse_changes(changes)
+    chosen, parsed, differing = configure(chosen, variant, parse_changes(changes))
     own = the_task.protocol(protocol)
     changed_protocol = own.with_settings(parsed)
     changed = {key: changed_protocol.settings[key] for key in parsed}
@@ -76,11 +79,12 @@ def run(
             variant=variant,
             task=the_task,
             protocol=changed_protocol,
-            changed={key: value for key, value in changed.items() if value != own.settings[key]},
+            changed={key: value for key, value in changed.items() if value != own.settings[key]} | differing,
             dataset=dataset,
             split=split_list,
             data=kind,
             checkpoint=checkpoint,
+            accept_licence=accept_licence,
             precision=precision,
             device=pick_device(device),
             batch_size=batch_size,

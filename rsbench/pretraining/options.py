@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rsbench.errors import UserError, near_miss
-from rsbench.method import IMAGENET_MEAN, IMAGENET_STD
+from rsbench.weights import IMAGENET_MEAN, IMAGENET_STD
 
 Objective = Literal["ctxmim", "simmim"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rsbench.backbones import Backbone
 from rsbench.checkpoints.load import Loaded, load, source_kind
 from rsbench.errors import RunError, UserError, near_miss
-from rsbench.method import Random
+from rsbench.sources import Random
 from rsbench.preprocessing import RESIZE, Preprocessor
 from rsbench.probing.cache import FeatureCache
 from rsbench.probing.extract import extract
@@ -47,7 +46,10 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
         weights: dict[str, Any] = {"source": source_kind(request.method.weights(request.variant), request.checkpoint)}
         try:
             if loaded is None or drawn:
-                loaded, problem = load(request.method, request.variant, request.checkpoint, seed), None
+                loaded, problem = (
+                    load(request.method, request.variant, request.checkpoint, seed, request.accept_licence),
+                    None,
+                )
                 _check_size(request, loaded.backbone)
             weights = loaded.about()
             if request.protocol.solver == "finetune":
@@ -98,14 +100,14 @@ def _check_size(request: Request, backbone: Backbone) -> None:
         )
 
 
-def feature_identity(request: Request, weights_digest: str) -> dict[str, Any]:
+def feature_identity(request: Request, loaded: Loaded) -> dict[str, Any]:
     """All that features depend on."""
     weights = request.method.weights(request.variant)
     return {
-        "weights": weights_digest,
+        "weights": loaded.digest,
         "architecture": weights.architecture_name,
-        "kwargs": dict(weights.kwargs),
-        "preprocess": asdict(weights.preprocess),
+        "kwargs": dict(loaded.kwargs),
+        "preprocess": weights.preprocess.facts(),
         "input_size": request.input_size,
         "resize": RESIZE,
         "images": request.dataset.fingerprint,
@@ -117,7 +119,7 @@ def feature_identity(request: Request, weights_digest: str) -> dict[str, Any]:
 def features(request: Request, loaded: Loaded, reported: Sequence[str]) -> tuple[Problem, dict[str, Any]]:
     """Returns the features of the parts, from the cache where they are there, and what making them took."""
     dataset, weights = request.dataset, request.method.weights(request.variant)
-    identity = feature_identity(request, loaded.digest)
+    identity = feature_identity(request, loaded)
     everything = {
         key: path for items in dataset.parts.values() for key, path in zip(items.ids, items.paths, strict=True)
     }

@@ -8,22 +8,24 @@ import threading
 
 import pytest
 import torch
+from networks import trained_state
 from safetensors.torch import save_file
 
 from rsbench import Method, Preprocess, Random, Shipped, Url, User, UserError, Weights
 from rsbench.backbones import Backbone, create
-from rsbench.checkpoints.load import digest, load
+from rsbench.checkpoints.digest import digest
+from rsbench.checkpoints.load import load
 
 
 def method(source=None, **weights) -> Method:
+    weights = {"licence": "MIT"} | weights
     nano = Weights(architecture="nano", preprocess=Preprocess(size=128), source=source or User("Train it."), **weights)
     return Method(name="mine", title="Mine", paradigm="masked", variants={"nano": nano})
 
 
 @pytest.fixture
 def trained():
-    """State of a network that is no fresh initialisation of seed 0."""
-    return create("nano", seed=9).model.state_dict()
+    return trained_state()
 
 
 @pytest.mark.parametrize("prefix", ["", "encoder.", "encoder.model."])
@@ -40,7 +42,7 @@ def test_a_file_loads_whole_in_every_container(tmp_path, trained, prefix, kind):
     loaded = load(method(), "nano", file)
     assert all(torch.equal(loaded.backbone.model.state_dict()[key], value) for key, value in trained.items())
     assert loaded.backbone.frozen
-    assert loaded.keys == {"mapped": len(trained), "dropped": 2}
+    assert loaded.about()["keys"] == {"mapped": len(trained), "dropped": 2}
     assert loaded.digest == digest(loaded.backbone)
 
 
@@ -57,20 +59,26 @@ def test_missing_and_unexpected_keys_stop_the_load_and_are_listed(tmp_path, trai
 def test_named_drops_are_dropped_and_no_others(tmp_path, trained):
     trained["teacher.x"] = torch.zeros(1)
     torch.save(trained, tmp_path / "w.pt")
-    assert load(method(drop=("teacher.",)), "nano", tmp_path / "w.pt").keys["dropped"] == 1
+    assert load(method(drop=("teacher.",)), "nano", tmp_path / "w.pt").about()["keys"]["dropped"] == 1
 
 
 def test_another_shape_is_named(tmp_path):
-    torch.save(create("nano", window=2).model.state_dict(), tmp_path / "w.pt")
+    torch.save(trained_state(window=2), tmp_path / "w.pt")
     with pytest.raises(UserError, match=r"of another shape .*relative_position_bias_table"):
         load(method(), "nano", tmp_path / "w.pt")
 
 
-def test_a_fresh_initialisation_is_refused(tmp_path):
-    torch.save(create("nano", seed=0).model.state_dict(), tmp_path / "w.pt")
-    for seed in (0, 3):
-        with pytest.raises(UserError, match="fresh initialisation"):
-            load(method(), "nano", tmp_path / "w.pt", seed=seed)
+@pytest.mark.parametrize("saved_with", [0, 3, 11])
+def test_a_fresh_initialisation_of_any_seed_is_refused(tmp_path, saved_with):
+    torch.save(create("nano", seed=saved_with).model.state_dict(), tmp_path / "w.pt")
+    with pytest.raises(UserError, match="fresh initialisation"):
+        load(method(), "nano", tmp_path / "w.pt", seed=3)
+
+
+def test_a_fresh_network_without_norms_is_known_by_its_seed(tmp_path):
+    torch.save(create(TwoParts, seed=0).state_dict(), tmp_path / "w.pt")
+    with pytest.raises(UserError, match="fresh initialisation"):
+        load(plugin_method(TwoParts), "own", tmp_path / "w.pt", seed=3)
 
 
 class Hostile:
@@ -174,7 +182,7 @@ def with_an_encoder() -> Backbone:
 def test_a_network_may_have_an_encoder_of_its_own(tmp_path):
     torch.manual_seed(5)
     torch.save(with_an_encoder().state_dict(), tmp_path / "w.pt")
-    assert load(plugin_method(with_an_encoder), "own", tmp_path / "w.pt").keys["mapped"] == 4
+    assert load(plugin_method(with_an_encoder), "own", tmp_path / "w.pt").about()["keys"]["mapped"] == 4
 
 
 @pytest.fixture
@@ -200,11 +208,11 @@ def test_weights_are_downloaded_once_and_known_again(tmp_path, trained, server, 
     assert load(method(source), "nano").source == "url"  # from the first download
 
     local = next((tmp_path / "cache").rglob("w.pt"))
-    torch.save(create("nano", seed=4).model.state_dict(), local)
+    torch.save(trained_state(seed=4), local)
     with pytest.raises(UserError, match="sha256"):  # it is not what was downloaded
         load(method(source), "nano")
     local.unlink()
-    torch.save(create("nano", seed=4).model.state_dict(), folder / "w.pt")
+    torch.save(trained_state(seed=4), folder / "w.pt")
     with pytest.raises(UserError, match="checksum"):  # nor is what the server has now
         load(method(source), "nano")
     with pytest.raises(UserError, match="checksum"):

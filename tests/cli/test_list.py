@@ -36,7 +36,7 @@ def test_the_default_variant_comes_first_and_is_marked(capsys):
 
 def test_weights_that_only_the_user_has_are_told(capsys):
     row = next(line for line in listed(capsys, "methods").splitlines() if line.startswith("ctxmim/swin_b "))
-    assert "needs --checkpoint" in row
+    assert "needs a file" in row
 
 
 def test_tasks_show_splits_protocols_and_what_ranks(capsys):

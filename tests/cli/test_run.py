@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import torch
+from networks import trained_state
 
 from rsbench import __version__
-from rsbench.backbones import create
 from rsbench.cli import _main
 from rsbench.records import Store
 
@@ -123,7 +123,7 @@ def test_fine_tuning_trains_the_backbone_too(run):
 
 
 def test_a_checkpoint_of_the_user_takes_the_place_of_the_methods_own(run, tmp_path):
-    state = create("nano", seed=77).model.state_dict()
+    state = trained_state()
     torch.save(state, tmp_path / "mine.pt")
     code, (record,), _ = run("--checkpoint", str(tmp_path / "mine.pt"), "--protocol", "knn", *SMALL)
     assert code == 0
@@ -132,8 +132,8 @@ def test_a_checkpoint_of_the_user_takes_the_place_of_the_methods_own(run, tmp_pa
 
 
 def test_a_failed_seed_leaves_a_record_with_its_reason_and_exit_code_1(run, tmp_path):
-    state = create("nano", seed=77).model.state_dict()
-    state["norm.weight"] = torch.full_like(state["norm.weight"], float("nan"))
+    state = trained_state()
+    state["norm.weight"] = torch.full_like(state["norm.weight"], 3e38)
     torch.save(state, tmp_path / "broken.pt")
     code, (record,), _ = run("--checkpoint", str(tmp_path / "broken.pt"), "--protocol", "knn", *SMALL)
     assert code == 1
@@ -142,7 +142,8 @@ def test_a_failed_seed_leaves_a_record_with_its_reason_and_exit_code_1(run, tmp_
 
 
 def test_a_backbone_that_ignores_its_input_fails(run, tmp_path):
-    state = {key: torch.zeros_like(value) for key, value in create("nano").model.state_dict().items()}
+    state = {key: torch.zeros_like(value) for key, value in trained_state().items()}
+    state["norm.bias"] += 1
     torch.save(state, tmp_path / "zeros.pt")
     code, (record,), _ = run("--checkpoint", str(tmp_path / "zeros.pt"), "--protocol", "knn", *SMALL)
     assert code == 1 and "same embedding" in record["reason"]

@@ -14,15 +14,26 @@ from pathlib import Path
 
 import pytest
 
-from rsbench import locks
-from rsbench.checkpoints.fetch import fetch_weights
+from rsbench import Method, Preprocess, Weights, locks
+from rsbench.checkpoints.fetch import obtain
+from rsbench.checkpoints.read import sha256_file
 from rsbench.datasets.download import EUROSAT_ZIP, Archive, get_archive, unzip
 from rsbench.download import fetch
 from rsbench.errors import UserError
-from rsbench.method import Url
 from rsbench.paths import data_home
+from rsbench.sources import Url
 
 BODY = bytes(range(256)) * 4000
+
+
+def fetch_weights(source: Url, sha256: str | None) -> Path:
+    weights = Weights(architecture="nano", preprocess=Preprocess(size=128), source=source, sha256=sha256, licence="MIT")
+    method = Method(name="some", title="Some", paradigm="masked", variants={"one": weights})
+    obtained = obtain(method, "one")
+    obtained.verify(sha256_file(obtained.file))
+    return obtained.file
+
+
 GOOD = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 
 
@@ -207,24 +218,24 @@ def test_weights_that_several_want_are_fetched_once(
     monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path))
     source = Url(urls=(f"{server}/good?slow",), file="w.pt")
     digest = GOOD.removeprefix("sha256:")
-    [path, *_] = at_once(lambda: fetch_weights(source, digest if known else None, "some/method"))
+    [path, *_] = at_once(lambda: fetch_weights(source, digest if known else None))
     assert isinstance(path, Path) and path.read_bytes() == BODY
     assert len(Handler.requests) == 1
-    assert {p.name for p in path.parent.iterdir()} == ({"w.pt"} if known else {"w.pt", "w.pt.sha256"})
+    assert {p.name for p in path.parent.iterdir()} == {"w.pt", "w.pt.sha256"}
 
 
 def test_weights_without_a_digest_must_stay_the_same(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path))
-    path = fetch_weights(Url(urls=(f"{server}/good",), file="w.pt"), None, "some/method")
+    path = fetch_weights(Url(urls=(f"{server}/good",), file="w.pt"), None)
     assert path.with_name("w.pt.sha256").read_text().strip() == GOOD.removeprefix("sha256:")
     path.write_bytes(b"other")
     with pytest.raises(UserError, match="has sha256"):
-        fetch_weights(Url(urls=(f"{server}/good",), file="w.pt"), None, "some/method")
+        fetch_weights(Url(urls=(f"{server}/good",), file="w.pt"), None)
     path.unlink()
     with pytest.raises(UserError, match="checksum"):
-        fetch_weights(Url(urls=(f"{server}/bad",), file="w.pt"), None, "some/method")
+        fetch_weights(Url(urls=(f"{server}/bad",), file="w.pt"), None)
 
 
 def test_a_folder_that_another_process_put_there_meanwhile_is_taken(tmp_path: Path) -> None:

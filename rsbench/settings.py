@@ -1,0 +1,36 @@
+"""Settings as text: what ``--set key=value`` means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rsbench.errors import UserError
+
+
+def parse_setting(key: str, text: str, like: Any) -> Any:
+    """Reads ``text`` as a value of the type of ``like``.
+
+    >>> parse_setting("lrs", "0.1,0.2", (1.0,))
+    (0.1, 0.2)
+    >>> parse_setting("fold", "yes", False)
+    True
+
+    Raises:
+        UserError: it cannot be read so.
+    """
+    try:
+        if isinstance(like, bool):
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        if isinstance(like, int):
+            return int(text)
+        if isinstance(like, float):
+            return float(text)
+        if isinstance(like, tuple):
+            return tuple(float(part) for part in text.split(",") if part.strip())
+        if like is None or isinstance(like, str):
+            return None if text.lower() == "none" else text
+    except (ValueError, KeyError):
+        pass
+    wanted = {"bool": "true or false", "int": "a whole number", "float": "a number"}
+    kind = wanted.get(type(like).__name__, "numbers with commas between")
+    raise UserError(f"Setting {key}={text!r} cannot be read.", f"It takes {kind}, such as {key}={like}.")
