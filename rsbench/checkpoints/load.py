@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from torch import nn
 
 from rsbench.backbones import Backbone, create
 from rsbench.checkpoints.account import Account, account_for, fill
-from rsbench.checkpoints.digest import Digest, digest, digested
+from rsbench.checkpoints.digest import digest
 from rsbench.checkpoints.fetch import Obtained, obtain
 from rsbench.checkpoints.layouts import find
 from rsbench.checkpoints.read import Tensors, read_tensors, sha256_file
@@ -32,7 +32,7 @@ class Loaded:
 
     Attributes:
         backbone: with its weights, frozen.
-        digest: sha256 over all parameters and buffers: what the backbone computes depends on it alone.
+        digest: over all parameters and buffers: what the backbone computes depends on it alone.
         source: kind of the source: ``random``, ``shipped``, ``url``, ``by-hand``; ``user`` for a file of the user's
             where only the user has one, ``checkpoint`` for one that took the place of the method's own.
         file_sha256: of the file; None where there is none.
@@ -73,44 +73,75 @@ def load(
         backbone = create(weights.architecture, seed=seed, **weights.kwargs)
         return Loaded(backbone.freeze(), digest(backbone), "random", None, dict(weights.kwargs))
     obtained = Obtained(checkpoint, weights) if checkpoint else obtain(method, variant, accept_licence)
-    file = obtained.file
-    with ThreadPoolExecutor(2) as pool:
-        hashing = pool.submit(sha256_file, file) if file.is_file() else None  # beside the reading: no time is lost
+    whole = fill_verified(weights, obtained.file, seed, None if checkpoint else obtained.verify)
+    kwargs = {**weights.kwargs, **whole.account.layout.kwargs}
+    kind = source_kind(weights, checkpoint)
+    return Loaded(whole.backbone.freeze(), whole.digest, kind, whole.file_sha256, kwargs, whole.account)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A backbone filled from a file: the account, the digest of the network and the sha256 of the file."""
+
+    backbone: Backbone
+    account: Account
+    digest: str
+    file_sha256: str
+
+
+def fill_verified(
+    weights: Weights,
+    file: Path,
+    seed: int = 0,
+    verify: Callable[[str], None] | None = None,
+    backbone: Backbone | None = None,
+) -> Filled:
+    """Reads ``file`` into the backbone of ``weights`` and proves that it is whole.
+
+    The file is hashed while the network is filled.
+
+    Args:
+        weights: of the method.
+        file: of the weights.
+        seed: of the initialisation.
+        verify: takes the sha256 of the file and raises UserError if it is another one.
+        backbone: to be filled; a new one if None.
+
+    Raises:
+        UserError: the file cannot be read, does not fit, or was never trained.
+    """
+    with ThreadPoolExecutor(1) as reader:
+        hashing = reader.submit(sha256_file, file) if file.is_file() else None
         try:
             tensors = read_tensors(file)
-            backbone, account = prepare(weights, tensors, seed)
-            after = _fill(backbone, tensors, account, str(file), pool)
+            backbone, account = prepare(weights, tensors, seed, backbone)
+            fill(inner(backbone), tensors.tensors, account, str(file))
+            refuse_untrained(backbone, weights, account.layout.kwargs, seed, str(file))
         except UserError:
-            if hashing and not checkpoint:  # a damaged file is better known by its digest
-                obtained.verify(hashing.result())
+            if hashing and verify:  # a damaged file is better told by its digest
+                verify(hashing.result())
             raise
         assert hashing is not None  # what was read is a file
-        found = hashing.result()
-    if not checkpoint:
-        obtained.verify(found)
-    refuse_untrained(backbone, weights, account.layout.kwargs, seed, str(file))
-    kwargs = {**weights.kwargs, **account.layout.kwargs}
-    return Loaded(backbone.freeze(), after, source_kind(weights, checkpoint), found, kwargs, account)
+        if verify:
+            verify(hashing.result())
+        return Filled(backbone, account, digest(backbone), hashing.result())
 
 
-def prepare(weights: Weights, tensors: Tensors, seed: int = 0) -> tuple[Backbone, Account]:
+def prepare(
+    weights: Weights, tensors: Tensors, seed: int = 0, backbone: Backbone | None = None
+) -> tuple[Backbone, Account]:
     """Makes the backbone that a file belongs into, and the account of the file; nothing is copied yet.
 
     Args:
         weights: of the method.
         tensors: of the file.
         seed: of the initialisation.
+        backbone: to be used, unless the layout of the file asks for another one.
     """
-    backbone = create(weights.architecture, seed=seed, **weights.kwargs)
+    backbone = backbone or create(weights.architecture, seed=seed, **weights.kwargs)
     layouts = [find(layout) for layout in weights.layouts]
-    account = account_for(
-        tensors.tensors,
-        inner(backbone),
-        layouts,
-        weights.prefixes,
-        (*weights.drop, *_OWN_DROP),
-        weights.resize,
-    )
+    drop = (*weights.drop, *_OWN_DROP)
+    account = account_for(tensors.tensors, inner(backbone), layouts, weights.prefixes, drop, weights.resize)
     if any(account.layout.kwargs[name] != weights.kwargs.get(name) for name in account.layout.kwargs):
         backbone = create(weights.architecture, seed=seed, **{**weights.kwargs, **account.layout.kwargs})
     return backbone, account
@@ -134,12 +165,3 @@ def inner(backbone: Backbone) -> nn.Module:
     model = getattr(backbone, "model", None)
     whole = all(name.startswith("model.") for name in backbone.state_dict())
     return model if isinstance(model, nn.Module) and whole else backbone
-
-
-def _fill(backbone: Backbone, tensors: Tensors, account: Account, origin: str, pool: ThreadPoolExecutor) -> str:
-    """Fills the backbone and returns its digest; each tensor is hashed while the next one is copied."""
-    fill(inner(backbone), tensors.tensors, account, origin)
-    result = Digest()
-    for name, tensor in digested(backbone):
-        result.add(name, tensor)
-    return result.hexdigest()

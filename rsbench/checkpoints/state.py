@@ -35,4 +35,4 @@ def state(owner: str, weights: Weights) -> str:
     needs = [NEEDS_FILE] if isinstance(source, ByHand) and not there else []
     if not accepted(owner, weights):
         needs.append(NEEDS_ACCEPTANCE)
-    return " and ".join(needs) or (READY if there else DOWNLOADABLE)
+    return ", ".join(needs) or (READY if there else DOWNLOADABLE)

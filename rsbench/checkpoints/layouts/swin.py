@@ -91,4 +91,7 @@ timm_swin = Layout("swin-timm", "timm 0.9 and later; rsbench pretrain", renaming
 mm = Layout("swin-mm", "OpenMMLab's Swin: CMID, mmpretrain", _mm_moves, drop=_MADE)
 transformers = Layout("swin-transformers", "Hugging Face transformers", _transformers_moves, drop=_MADE)
 
-ALL = (timm_swin, microsoft, mm, transformers)
+# The final norm and the head of SatlasPretrain's Swin-V2 are made by torchvision and never used, so never trained.
+v2 = Layout("swin-v2-torchvision", "torchvision's Swin-V2: SatLas", renaming(str), drop=r"(norm|head)\.")
+
+ALL = (timm_swin, microsoft, mm, transformers, v2)

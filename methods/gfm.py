@@ -1,0 +1,40 @@
+"""GFM (Mendieta et al., ICCV 2023): SimMIM on GeoPile with distillation from an ImageNet-22k teacher."""
+
+from rsbench.methods._places import hub
+
+from rsbench import Method, Preprocess, Url, Weights
+
+
+def _weights(size: int, window: int, note: str = "") -> Weights:
+    return Weights(
+        architecture="swin_b",
+        backbone="Swin-B" if window == 6 else f"Swin-B, {size} px",
+        kwargs={"image_size": size, "window": window},
+        preprocess=Preprocess(size=size, interpolation="bicubic"),
+        source=Url((hub("torchgeo/gfm", "main", "gfm.pth"),), "gfm.pth", page="https://github.com/mmendiet/GFM"),
+        layouts=("swin-microsoft", "swin-timm"),
+        prefixes=("encoder.", ""),
+        drop=("teacher.", "projector."),
+        resize=("window",) if window != 6 else (),
+        licence="Apache-2.0",
+        pretraining_data=("geopile/naip", "geopile/rsd46-whu", "geopile/mlrsnet", "resisc45", "geopile/patternnet"),
+        note=note,
+    )
+
+
+gfm = Method(
+    name="gfm",
+    title="GFM",
+    paradigm="masked",
+    variants={
+        "swin_b": _weights(192, 6),
+        "swin_b_224": _weights(224, 7, "Position tables resized from window 6 to window 7."),
+    },
+    paper="https://arxiv.org/abs/2302.04476",
+    code="https://github.com/mmendiet/GFM",
+    licence="Apache-2.0",
+    questions=(
+        "GeoPile contains the images of RESISC45, without their labels: the paper's RESISC45 figure is contaminated.",
+        "Input size and window in the paper's evaluation are not stated; 192 px with window 6 is the weights' own.",
+    ),
+)
