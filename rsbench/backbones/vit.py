@@ -26,7 +26,8 @@ class PostNormBlock(Block):
     """A block of the original Transformer: x <- LN(x + Attn(x)), x <- LN(x + MLP(x)); the names are timm's.
 
     timm's ``Block`` normalises before the two layers and its ``ResPostBlock`` before the two sums: same parameters,
-    other functions. Source: Vaswani et al. 2017, section 3.1.
+    other functions. The epsilon of the norms is 1e-6 as everywhere here, and as in the fused LayerNorm of xFormers,
+    which CrossScaleMAE was trained with. Source: Vaswani et al. 2017, section 3.1.
     """
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # no masks here
