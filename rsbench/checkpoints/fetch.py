@@ -7,11 +7,11 @@ noted when it was first used.
 from __future__ import annotations
 
 import hashlib
-import secrets
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from rsbench.checkpoints.memo import Memo
 from rsbench.checkpoints.terms import demand_acceptance
 from rsbench.download import Unwanted, fetch
 from rsbench.errors import UserError
@@ -29,29 +29,30 @@ class Obtained:
     Attributes:
         file: where it lies.
         weights: that it is the file of.
-        note: where its sha256 is kept once it was used; None for files that come with a package.
+        memo: what is remembered of it; None for files of the user's and of packages.
+        own: False for a file of the user's in place of the method's.
     """
 
     file: Path
     weights: Weights
-    note: Path | None = None
+    memo: Memo | None = None
+    own: bool = True
 
     def verify(self, sha256: str) -> None:
-        """Compares the digest of the file with what is known of it, and notes it on first use.
+        """Compares the digest of the file with what is known of it.
 
         Raises:
             UserError: it is another file.
         """
-        noted = self.note.read_text().strip() if self.note and self.note.exists() else None
-        for known in (self.weights.sha256, noted):
+        if not self.own:
+            return
+        remembered = self.memo.sha256 if self.memo else None
+        for known in (self.weights.sha256, remembered):
             if known and not sha256.startswith(known):
-                again = "Install rsbench again." if self.note is None else "Delete it to get it again."
+                again = "Install rsbench again." if self.memo is None else "Delete it to get it again."
                 raise UserError(f"{self.file} has sha256 {sha256}, not {known}.", f"The file is damaged. {again}")
-        if self.note and noted is None:
+        if remembered is None:
             _check_md5(self.file, self.weights.md5)
-            unfinished = self.note.with_name(f"{self.note.name}.{secrets.token_hex(4)}")
-            unfinished.write_text(sha256 + "\n")
-            unfinished.replace(self.note)
 
 
 def obtain(method: Method, variant: str, accept_licence: bool = False) -> Obtained:
@@ -83,9 +84,12 @@ def obtain(method: Method, variant: str, accept_licence: bool = False) -> Obtain
                 f"{source.how} Put the file at {file}, or give it with --checkpoint FILE.",
             )
     elif not file.exists():
-        with exclusive(_note(file), f"Another process is fetching the weights of {owner}; waiting for it."):
-            if not file.exists():  # the lock of the note: fetch takes that of the file
-                known = _known(file, weights)
+        with exclusive(
+            file.with_name(file.name + ".fetch"), f"Another process is fetching the weights of {owner}; waiting for it."
+        ):
+            if not file.exists():  # fetch locks the file itself
+                whole = weights.sha256 is not None and len(weights.sha256) == 64
+                known = weights.sha256 if whole else Memo.of(file).sha256 or weights.sha256
                 fetch(
                     source.urls,
                     file,
@@ -94,21 +98,12 @@ def obtain(method: Method, variant: str, accept_licence: bool = False) -> Obtain
                     page=source.page,
                     check=lambda part: _check(part, known, weights.md5),
                 )
-    return Obtained(file, weights, _note(file))
+    return Obtained(file, weights, Memo.of(file))
 
 
 def place(owner: str, source: Url | ByHand) -> Path:
     """Returns where the file of ``owner`` (``method/variant``) lies once it was fetched or put there."""
     return cache_home() / "weights" / owner / source.file
-
-
-def _note(file: Path) -> Path:
-    return file.with_name(file.name + ".sha256")
-
-
-def _known(file: Path, weights: Weights) -> str | None:
-    note = _note(file)
-    return note.read_text().strip() if note.exists() else weights.sha256
 
 
 def _check(part: Path, known: str | None, md5: str | None) -> None:

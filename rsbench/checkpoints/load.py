@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from rsbench.backbones import Backbone, create
@@ -72,8 +76,8 @@ def load(
     if checkpoint is None and isinstance(weights.source, Random):
         backbone = create(weights.architecture, seed=seed, **weights.kwargs)
         return Loaded(backbone.freeze(), digest(backbone), "random", None, dict(weights.kwargs))
-    obtained = Obtained(checkpoint, weights) if checkpoint else obtain(method, variant, accept_licence)
-    whole = fill_verified(weights, obtained.file, seed, None if checkpoint else obtained.verify)
+    obtained = Obtained(checkpoint, weights, own=False) if checkpoint else obtain(method, variant, accept_licence)
+    whole = fill_verified(obtained, seed)
     kwargs = {**weights.kwargs, **whole.account.layout.kwargs}
     kind = source_kind(weights, checkpoint)
     return Loaded(whole.backbone.freeze(), whole.digest, kind, whole.file_sha256, kwargs, whole.account)
@@ -89,42 +93,57 @@ class Filled:
     file_sha256: str
 
 
-def fill_verified(
-    weights: Weights,
-    file: Path,
-    seed: int = 0,
-    verify: Callable[[str], None] | None = None,
-    backbone: Backbone | None = None,
-) -> Filled:
-    """Reads ``file`` into the backbone of ``weights`` and proves that it is whole.
-
-    The file is hashed while the network is filled.
+def fill_verified(obtained: Obtained, seed: int = 0, backbone: Backbone | None = None) -> Filled:
+    """Reads a file into the backbone of its weights and proves that it is whole.
 
     Args:
-        weights: of the method.
-        file: of the weights.
+        obtained: the file, and what is known of it.
         seed: of the initialisation.
-        verify: takes the sha256 of the file and raises UserError if it is another one.
         backbone: to be filled; a new one if None.
 
     Raises:
-        UserError: the file cannot be read, does not fit, or was never trained.
+        UserError: the file is another one than the method's, cannot be read, does not fit, or was never trained.
     """
-    with ThreadPoolExecutor(1) as reader:
-        hashing = reader.submit(sha256_file, file) if file.is_file() else None
+    file, weights, memo = obtained.file, obtained.weights, obtained.memo
+    network = f"{weights.architecture_name} {json.dumps(dict(weights.kwargs), sort_keys=True)}"
+    expected = memo.expected(file, network) if memo else None
+    with hashing(file, wanted=expected is None) as sha256:
         try:
             tensors = read_tensors(file)
             backbone, account = prepare(weights, tensors, seed, backbone)
             fill(inner(backbone), tensors.tensors, account, str(file))
             refuse_untrained(backbone, weights, account.layout.kwargs, seed, str(file))
+            found = digest(backbone)
         except UserError:
-            if hashing and verify:  # a damaged file is better told by its digest
-                verify(hashing.result())
+            if file.is_file():  # a damaged file is better told by its digest
+                obtained.verify(sha256())
             raise
-        assert hashing is not None  # what was read is a file
-        if verify:
-            verify(hashing.result())
-        return Filled(backbone, account, digest(backbone), hashing.result())
+        if memo and found == expected:
+            assert memo.sha256 is not None  # there is none without it
+            return Filled(backbone, account, found, memo.sha256)
+        obtained.verify(sha256())
+        if memo:
+            memo.write(file, sha256(), network, found)
+        return Filled(backbone, account, found, sha256())
+
+
+@contextmanager
+def hashing(file: Path, wanted: bool) -> Iterator[Callable[[], str]]:
+    """Hashes ``file`` beside the work inside, if ``wanted``, and gives a function that returns its sha256.
+
+    One thread is left to the hashing: two threads of torch on one processor wait for each other most of the time.
+    """
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(1) as pool:
+        if not (wanted and file.is_file()):
+            yield cache(lambda: sha256_file(file))
+            return
+        result = pool.submit(sha256_file, file)
+        torch.set_num_threads(max(1, threads - 1))
+        try:
+            yield result.result
+        finally:
+            torch.set_num_threads(threads)
 
 
 def prepare(

@@ -1,17 +1,14 @@
 """Checkpoints: every key accounted for, nothing executed, nothing half loaded."""
 
-import functools
-import http.server
 import os
 import pickle
-import threading
 
 import pytest
 import torch
 from networks import trained_state
 from safetensors.torch import save_file
 
-from rsbench import Method, Preprocess, Random, Shipped, Url, User, UserError, Weights
+from rsbench import Method, Preprocess, Random, Shipped, User, UserError, Weights
 from rsbench.backbones import Backbone, create
 from rsbench.checkpoints.digest import digest
 from rsbench.checkpoints.load import load
@@ -183,39 +180,3 @@ def test_a_network_may_have_an_encoder_of_its_own(tmp_path):
     torch.manual_seed(5)
     torch.save(with_an_encoder().state_dict(), tmp_path / "w.pt")
     assert load(plugin_method(with_an_encoder), "own", tmp_path / "w.pt").about()["keys"]["mapped"] == 4
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A web server on this machine; returns its address and the folder that it serves."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
-    handler.log_message = lambda *given: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
-        threading.Thread(target=web.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{web.server_port}", folder
-        web.shutdown()
-
-
-def test_weights_are_downloaded_once_and_known_again(tmp_path, trained, server, monkeypatch):
-    monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path / "cache"))
-    address, folder = server
-    torch.save(trained, folder / "w.pt")
-    source = Url((f"{address}/gone.pt", f"{address}/w.pt"), "w.pt")
-    assert load(method(source), "nano").source == "url"
-    (folder / "w.pt").unlink()
-    assert load(method(source), "nano").source == "url"  # from the first download
-
-    local = next((tmp_path / "cache").rglob("w.pt"))
-    torch.save(trained_state(seed=4), local)
-    with pytest.raises(UserError, match="sha256"):  # it is not what was downloaded
-        load(method(source), "nano")
-    local.unlink()
-    torch.save(trained_state(seed=4), folder / "w.pt")
-    with pytest.raises(UserError, match="checksum"):  # nor is what the server has now
-        load(method(source), "nano")
-    with pytest.raises(UserError, match="checksum"):
-        load(method(source, sha256="0" * 64), "nano")
-    with pytest.raises(UserError, match="404"):
-        load(method(Url((f"{address}/gone.pt",), "x.pt")), "nano")

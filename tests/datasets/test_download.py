@@ -14,26 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from rsbench import Method, Preprocess, Weights, locks
-from rsbench.checkpoints.fetch import obtain
-from rsbench.checkpoints.read import sha256_file
+from rsbench import locks
 from rsbench.datasets.download import EUROSAT_ZIP, Archive, get_archive, unzip
 from rsbench.download import fetch
 from rsbench.errors import UserError
 from rsbench.paths import data_home
-from rsbench.sources import Url
 
 BODY = bytes(range(256)) * 4000
-
-
-def fetch_weights(source: Url, sha256: str | None) -> Path:
-    weights = Weights(architecture="nano", preprocess=Preprocess(size=128), source=source, sha256=sha256, licence="MIT")
-    method = Method(name="some", title="Some", paradigm="masked", variants={"one": weights})
-    obtained = obtain(method, "one")
-    obtained.verify(sha256_file(obtained.file))
-    return obtained.file
-
-
 GOOD = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 
 
@@ -208,34 +195,6 @@ def test_one_archive_that_several_want_is_fetched_and_unpacked_once(server: str,
     assert len(Handler.requests) == 1
     assert [p.name for p in (tmp_path / "eurosat").iterdir()] == ["2750"]
     assert len(list((tmp_path / "eurosat/2750").iterdir())) == 200
-
-
-@needs_flock
-@pytest.mark.parametrize("known", [True, False])
-def test_weights_that_several_want_are_fetched_once(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
-) -> None:
-    monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path))
-    source = Url(urls=(f"{server}/good?slow",), file="w.pt")
-    digest = GOOD.removeprefix("sha256:")
-    [path, *_] = at_once(lambda: fetch_weights(source, digest if known else None))
-    assert isinstance(path, Path) and path.read_bytes() == BODY
-    assert len(Handler.requests) == 1
-    assert {p.name for p in path.parent.iterdir()} == {"w.pt", "w.pt.sha256"}
-
-
-def test_weights_without_a_digest_must_stay_the_same(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path))
-    path = fetch_weights(Url(urls=(f"{server}/good",), file="w.pt"), None)
-    assert path.with_name("w.pt.sha256").read_text().strip() == GOOD.removeprefix("sha256:")
-    path.write_bytes(b"other")
-    with pytest.raises(UserError, match="has sha256"):
-        fetch_weights(Url(urls=(f"{server}/good",), file="w.pt"), None)
-    path.unlink()
-    with pytest.raises(UserError, match="checksum"):
-        fetch_weights(Url(urls=(f"{server}/bad",), file="w.pt"), None)
 
 
 def test_a_folder_that_another_process_put_there_meanwhile_is_taken(tmp_path: Path) -> None:
