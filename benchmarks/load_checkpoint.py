@@ -2,9 +2,9 @@
 
 All fill a ViT-L that is there already, from a checkpoint in the layout of masked autoencoders (1.2 GB). The plain side
 is ``torch.load(mmap=True)`` and ``load_state_dict``. Ours reads without executing anything, accounts for every key,
-refuses values that are not finite and weights that were never trained, and takes the digest of the filled network. At the first
-use it hashes the file too (sha256); later it does so only if the file was touched or the network is another one. Each
-measurement runs in a process of its own; the three alternate.
+refuses values that are not finite and weights that were never trained, and takes the digest of the filled network. At
+the first use it hashes the file too (sha256); later it does so only if the file was touched or the network is another
+one. Each measurement runs in a process of its own; the three alternate.
 
     python benchmarks/load_checkpoint.py [--rounds 3] [--threads 2]
 """

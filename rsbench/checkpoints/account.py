@@ -200,7 +200,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], account: Account, or
         origin: of the tensors, for messages.
 
     Raises:
-        UserError: the account is not complete, or a tensor is not finite or not of floating point.
+        UserError: the account is not complete, or a tensor is not of floating point.
     """
     if not account.complete:
         raise UserError(
@@ -220,15 +220,18 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], account: Account, or
             if name in account.resized:
                 rule: Resizer = RESIZERS[account.resized[name][1]]
                 tensor = rule.resize(tensor.float(), tuple(target[name].shape))
-            if tensor.is_floating_point() and tensor.numel() and not finite(tensor):
+            target[name].copy_(tensor)
+
+
+def refuse_not_finite(network: nn.Module, account: Account, origin: str) -> None:
+    """Raises UserError if something that was filled from ``origin`` is NaN or infinite."""
+    target = network.state_dict()
+    for name, move in account.moves.items():
+        tensor = target[name]
+        if tensor.is_floating_point() and tensor.numel():
+            low, high = tensor.aminmax()  # NaN is passed on by both; one pass, no copy
+            if not (torch.isfinite(low) and torch.isfinite(high)):
                 raise UserError(
                     f"{origin}: {', '.join(move.sources)} holds values that are not finite.",
                     "The training that wrote it diverged, or the file is damaged; take another checkpoint.",
                 )
-            target[name].copy_(tensor)
-
-
-def finite(tensor: Tensor) -> bool:
-    """True if no element is NaN or infinite; one pass, no copy."""
-    low, high = (tensor.float() if tensor.dtype == torch.float8_e5m2 else tensor).aminmax()
-    return bool(torch.isfinite(low) and torch.isfinite(high))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rsbench.checkpoints.account import Account, fill
+from rsbench.checkpoints.account import Account, fill, refuse_not_finite
 from rsbench.checkpoints.digest import digest
 from rsbench.checkpoints.load import inner, prepare
 from rsbench.checkpoints.read import Tensors, read_tensors, sha256_file
@@ -76,6 +76,7 @@ def examine(method: Method, variant: str, file: Path) -> Examination:
     network, problem = inner(backbone), None
     try:
         fill(network, tensors.tensors, account, str(file))
+        refuse_not_finite(network, account, str(file))
         refuse_untrained(backbone, weights, account.layout.kwargs, 0, str(file))
     except UserError as error:
         problem = error

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from rsbench.backbones import Backbone, create
-from rsbench.checkpoints.account import Account, account_for, fill
+from rsbench.checkpoints.account import Account, account_for, fill, refuse_not_finite
 from rsbench.checkpoints.digest import digest
 from rsbench.checkpoints.fetch import Obtained, obtain
 from rsbench.checkpoints.layouts import find
@@ -112,15 +112,15 @@ def fill_verified(obtained: Obtained, seed: int = 0, backbone: Backbone | None =
             tensors = read_tensors(file)
             backbone, account = prepare(weights, tensors, seed, backbone)
             fill(inner(backbone), tensors.tensors, account, str(file))
-            refuse_untrained(backbone, weights, account.layout.kwargs, seed, str(file))
             found = digest(backbone)
+            if memo and memo.sha256 and found == expected:  # bit by bit what passed all checks before
+                return Filled(backbone, account, found, memo.sha256)
+            refuse_not_finite(inner(backbone), account, str(file))
+            refuse_untrained(backbone, weights, account.layout.kwargs, seed, str(file))
         except UserError:
             if file.is_file():  # a damaged file is better told by its digest
                 obtained.verify(sha256())
             raise
-        if memo and found == expected:
-            assert memo.sha256 is not None  # there is none without it
-            return Filled(backbone, account, found, memo.sha256)
         obtained.verify(sha256())
         if memo:
             memo.write(file, sha256(), network, found)
