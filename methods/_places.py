@@ -1,5 +1,7 @@
 """Addresses of places that hold weights."""
 
+from urllib.parse import quote
+
 
 def hub(repository: str, commit: str, file: str) -> str:
     """Returns the address of ``file`` in a Hugging Face repository at a pinned commit."""
@@ -13,4 +15,4 @@ def drive(identity: str) -> str:
 
 def zenodo(record: int, file: str) -> str:
     """Returns the address of ``file`` in a Zenodo record."""
-    return f"https://zenodo.org/records/{record}/files/{file}?download=1"
+    return f"https://zenodo.org/records/{record}/files/{quote(file)}?download=1"

@@ -37,5 +37,13 @@ caco = Method(
     "Mall_Change-Aware_Sampling_and_Contrastive_Learning_for_Satellite_Images_CVPR_2023_paper.html",
     code="https://github.com/utkarshmall13/CACo",
     licence="MIT",
+    citation=r"""@inproceedings{mall2023caco,
+  title     = {Change-Aware Sampling and Contrastive Learning for Satellite Images},
+  author    = {Mall, Utkarsh and Hariharan, Bharath and Bala, Kavita},
+  booktitle = {CVPR},
+  pages     = {5261--5270},
+  year      = {2023},
+  doi       = {10.1109/CVPR52729.2023.00509}
+}""",
     questions=QUESTIONS,
 )

@@ -51,6 +51,14 @@ cmid = Method(
     },
     paper="https://arxiv.org/abs/2304.09670",
     code="https://github.com/NJU-LHRS/official-CMID",
+    citation=r"""@article{muhtar2023cmid,
+  title   = {{CMID}: A Unified Self-Supervised Learning Framework for Remote Sensing Image Understanding},
+  author  = {Muhtar, Dilxat and Zhang, Xueliang and Xiao, Pengfeng and Li, Zhenshi and Gu, Feng},
+  journal = {IEEE Transactions on Geoscience and Remote Sensing},
+  volume  = {61},
+  pages   = {1--17},
+  year    = {2023}
+}""",
     questions=(
         "The networks were pretrained with statistics of their own, and the authors evaluate them with ImageNet's, "
         "which are the default here; `--set preprocess=pretraining` takes their own.",

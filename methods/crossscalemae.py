@@ -50,6 +50,13 @@ crossscalemae = Method(
     paper="https://arxiv.org/abs/2401.15855",
     code="https://github.com/aicip/Cross-Scale-MAE",
     licence="CC-BY-NC-4.0",
+    citation=r"""@inproceedings{tang2023crossscalemae,
+  title     = {{Cross-Scale MAE}: A Tale of Multi-Scale Exploitation in Remote Sensing},
+  author    = {Tang, Maofeng and Cozma, Andrei and Georgiou, Konstantinos and Qi, Hairong},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {36},
+  year      = {2023}
+}""",
     questions=(
         "The key layout of the published files is not known; three are read, and `rsbench inspect` says which it is.",
         "The authors compute a final norm and throw the result away, so it was never trained; it is left out.",

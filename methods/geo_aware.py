@@ -23,7 +23,7 @@ geo_aware = Method(
             layouts=("timm",),
             prefixes=("", "encoder_q.", "module.encoder_q."),
             drop=("encoder_k.", "queue", "module.encoder_k.", "module.queue"),
-            sha256="da43d987",
+            sha256="da43d987dfaa6e0d481c8633205dc1a16a4296c32492fe1718b4cfd17735eb05",
             licence="CC-BY-4.0",
             size_bytes=94_321_093,
             pretraining_data=("fmow-rgb",),
@@ -32,6 +32,15 @@ geo_aware = Method(
     },
     paper="https://arxiv.org/abs/2011.09980",
     code="https://github.com/sustainlab-group/geography-aware-ssl",
+    citation=r"""@inproceedings{ayush2021gassl,
+  title         = {Geography-Aware Self-Supervised Learning},
+  author        = {Ayush, Kumar and Uzkent, Burak and Meng, Chenlin and Tanmay, Kumar and Burke, Marshall and
+                   Lobell, David and Ermon, Stefano},
+  booktitle     = {ICCV},
+  year          = {2021},
+  eprint        = {2011.09980},
+  archivePrefix = {arXiv}
+}""",
     questions=(
         "The authors' code has no licence file; their Zenodo record is CC-BY-4.0.",
         "The paper does not say which of the four published checkpoints it used; this is the one with both ideas.",

@@ -31,6 +31,13 @@ gersp = Method(
     paper="https://arxiv.org/abs/2401.04614",
     code="https://github.com/floatingstarZ/GeRSP",
     licence="Apache-2.0",
+    citation=r"""@article{huang2024gersp,
+  title   = {Generic Knowledge Boosted Pretraining for Remote Sensing Images},
+  author  = {Huang, Ziyue and Zhang, Mingming and Gong, Yuan and Liu, Qingjie and Wang, Yunhong},
+  journal = {IEEE Transactions on Geoscience and Remote Sensing},
+  year    = {2024},
+  doi     = {10.1109/TGRS.2024.3354031}
+}""",
     questions=(
         "Whether the shared file is the raw checkpoint or the converted one is not stated; both are read.",
         "The classification code and the partition of RESISC45 were not released.",

@@ -33,7 +33,16 @@ gfm = Method(
     paper="https://arxiv.org/abs/2302.04476",
     code="https://github.com/mmendiet/GFM",
     licence="Apache-2.0",
+    citation=r"""@inproceedings{mendieta2023gfm,
+  title     = {Towards Geospatial Foundation Models via Continual Pretraining},
+  author    = {Mendieta, Mat{\'i}as and Han, Boran and Shi, Xingjian and Zhu, Yi and Chen, Chen},
+  booktitle = {ICCV},
+  pages     = {16806--16816},
+  year      = {2023},
+  doi       = {10.1109/ICCV51070.2023.01541}
+}""",
     questions=(
+        "The file has no pinned commit and no known digest: it is recorded on first use.",
         "GeoPile contains the images of RESISC45, without their labels: the paper's RESISC45 figure is contaminated.",
         "Input size and window in the paper's evaluation are not stated; 192 px with window 6 is the weights' own.",
     ),

@@ -23,7 +23,8 @@ imagenet = Method(
                 "resnet50-0676ba61.pth",
                 page="https://huggingface.co/timm/resnet50.tv_in1k",
             ),
-            sha256="0676ba61",
+            sha256="0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+            size_bytes=102_530_333,
             licence="BSD-3-Clause",
             pretraining_data=("imagenet-1k",),
             note="timm resnet50.tv_in1k, torchvision's IMAGENET1K_V1 (top-1 76.1 on ImageNet).",
@@ -75,8 +76,32 @@ imagenet = Method(
             note="timm swin_base_patch4_window7_224.ms_in1k.",
         ),
     },
+    citation=r"""@inproceedings{he2016resnet,
+  title     = {Deep Residual Learning for Image Recognition},
+  author    = {He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian},
+  booktitle = {CVPR},
+  year      = {2016}
+}
+@article{steiner2022augreg,
+  title   = {How to Train Your {ViT}? Data, Augmentation, and Regularization in Vision Transformers},
+  author  = {Steiner, Andreas and Kolesnikov, Alexander and Zhai, Xiaohua and Wightman, Ross and Uszkoreit, Jakob
+             and Beyer, Lucas},
+  journal = {Transactions on Machine Learning Research},
+  year    = {2022},
+  url     = {https://openreview.net/forum?id=4nPswr1KcP}
+}
+@inproceedings{liu2021swin,
+  title         = {Swin Transformer: Hierarchical Vision Transformer using Shifted Windows},
+  author        = {Liu, Ze and Lin, Yutong and Cao, Yue and Hu, Han and Wei, Yixuan and Zhang, Zheng and Lin,
+                   Stephen and Guo, Baining},
+  booktitle     = {ICCV},
+  year          = {2021},
+  eprint        = {2103.14030},
+  archivePrefix = {arXiv}
+}""",
     questions=(
         "Which ImageNet checkpoints the paper used is not stated.",
+        "ViT-L and Swin-B have no pinned commit and no known digest: theirs are recorded on first use.",
         "timm evaluates ResNet-50 and the others on a centre crop (0.875 and 0.9); here the whole image is resized.",
     ),
 )

@@ -93,6 +93,14 @@ satlas = Method(
     paper="https://arxiv.org/abs/2211.15660",
     code="https://github.com/allenai/satlas",
     licence="Apache-2.0",
+    citation=r"""@inproceedings{bastani2023satlas,
+  title     = {{SatlasPretrain}: A Large-Scale Dataset for Remote Sensing Image Understanding},
+  author    = {Bastani, Favyen and Wolters, Piper and Gupta, Ritwik and Ferdinando, Joe and Kembhavi, Aniruddha},
+  booktitle = {ICCV},
+  pages     = {16772--16782},
+  year      = {2023},
+  doi       = {10.1109/ICCV51070.2023.01538}
+}""",
     questions=(
         "The paper does not say which of the checkpoints (Sentinel-2 or aerial, single or multi-image) is in its rows; "
         "there is no aerial ResNet.",

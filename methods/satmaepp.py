@@ -43,6 +43,15 @@ satmaepp = Method(
     paper="https://arxiv.org/abs/2403.05419",
     code="https://github.com/techmn/satmae_pp",
     licence="Apache-2.0",
+    citation=r"""@inproceedings{noman2024satmaepp,
+  title     = {Rethinking Transformers Pre-training for Multi-Spectral Satellite Imagery},
+  author    = {Noman, Mubashir and Naseer, Muzammal and Cholakkal, Hisham and Anwer, Rao Muhammad and Khan, Salman
+               and Khan, Fahad Shahbaz},
+  booktitle = {CVPR},
+  pages     = {27811--27819},
+  year      = {2024},
+  doi       = {10.1109/CVPR52733.2024.02627}
+}""",
     questions=(
         "The file is three times as large as the encoder because it holds the optimizer; a copy without it "
         "(MVRL/satmaepp_ViT-L_pretrain_fmow_rgb on the hub, 1.32 GB) loads with --checkpoint.",

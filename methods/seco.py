@@ -29,7 +29,7 @@ seco = Method(
                 _FILE,
                 page="https://zenodo.org/records/4728033",
             ),
-            sha256="018bf397",
+            sha256="018bf397ee20bcd0d5f9813d745d336fc97ae693b503e148483259bdf9d86dcb",
             pretraining_data=("seco-1m",),
         ),
         "resnet50_100k": Weights(
@@ -43,5 +43,14 @@ seco = Method(
     paper="https://arxiv.org/abs/2103.16607",
     code="https://github.com/ServiceNow/seasonal-contrast",
     licence="Apache-2.0",
+    citation=r"""@inproceedings{manas2021seco,
+  title         = {Seasonal Contrast: Unsupervised Pre-Training from Uncurated Remote Sensing Data},
+  author        = {Ma{\~n}as, Oscar and Lacoste, Alexandre and Gir{\'o}-i-Nieto, Xavier and Vazquez, David and
+                   Rodriguez, Pau},
+  booktitle     = {ICCV},
+  year          = {2021},
+  eprint        = {2103.16607},
+  archivePrefix = {arXiv}
+}""",
     questions=QUESTIONS,
 )

@@ -44,6 +44,14 @@ simmim = Method(
     paper="https://arxiv.org/abs/2111.09886",
     code="https://github.com/microsoft/SimMIM",
     licence="MIT",
+    citation=r"""@inproceedings{xie2022simmim,
+  title     = {{SimMIM}: A Simple Framework for Masked Image Modeling},
+  author    = {Xie, Zhenda and Zhang, Zheng and Cao, Yue and Lin, Yutong and Bao, Jianmin and Yao, Zhuliang and Dai,
+               Qi and Hu, Han},
+  booktitle = {CVPR},
+  pages     = {9653--9663},
+  year      = {2022}
+}""",
     questions=(
         "For how many epochs the file on the hub was pretrained is not stated there (100, by the converter's default).",
         "The authors' ViT-B has one shared table of relative positions and no absolute ones; no architecture here has "

@@ -37,7 +37,20 @@ spectralgpt = Method(
     paper="https://arxiv.org/abs/2311.07113",
     code="https://github.com/danfenghong/IEEE_TPAMI_SpectralGPT",
     licence="GPL-3.0 (README)",
+    citation=r"""@article{hong2024spectralgpt,
+  title   = {{SpectralGPT}: Spectral Remote Sensing Foundation Model},
+  author  = {Hong, Danfeng and Zhang, Bing and Li, Xuyang and Li, Yuxuan and Li, Chenyu and Yao, Jing and Yokoya,
+             Naoto and Li, Hao and Ghamisi, Pedram and Jia, Xiuping and Plaza, Antonio and Gamba, Paolo and
+             Benediktsson, Jon Atli and Chanussot, Jocelyn},
+  journal = {IEEE Transactions on Pattern Analysis and Machine Intelligence},
+  volume  = {46},
+  number  = {8},
+  pages   = {5227--5244},
+  year    = {2024},
+  doi     = {10.1109/TPAMI.2024.3362475}
+}""",
     questions=(
+        "The README puts the code under GPL-3.0; the licence of the Zenodo record of the weights could not be read.",
         "How the paper fed RGB images, and which of the two checkpoints it used, is not stated. Other rules: "
         "`--set backbone.rgb=tile` and `--set backbone.rgb=single`.",
         "The authors' classifier throws the pretrained position tables away and drops one token; here they are used, "

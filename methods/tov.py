@@ -27,6 +27,16 @@ tov = Method(
     },
     paper="https://arxiv.org/abs/2204.04716",
     code="https://github.com/GeoX-Lab/G-RSIM/tree/main/TOV_v1",
+    citation=r"""@article{tao2023tov,
+  title   = {{TOV}: The Original Vision Model for Optical Remote Sensing Image Understanding via Self-Supervised
+             Learning},
+  author  = {Tao, Chao and Qi, Ji and Zhang, Guo and Zhu, Qing and Lu, Weipeng and Li, Haifeng},
+  journal = {IEEE Journal of Selected Topics in Applied Earth Observations and Remote Sensing},
+  volume  = {16},
+  pages   = {4916--4930},
+  year    = {2023},
+  doi     = {10.1109/JSTARS.2023.3271312}
+}""",
     questions=(
         "The paper's row is 20 points below its own random initialisation on EuroSAT, while GeRSP's paper has 97.80 "
         "for the same weights: most likely they were loaded or normalised wrongly there.",

@@ -126,9 +126,11 @@ def flags(request: Request) -> list[str]:
         result.append("checkpoint of the user: its pretraining data are unknown to rsbench")
         return result
     seen = [name.partition("/")[2] for name in weights.pretraining_data if name.split("/")[0] == request.task.name]
+    title = request.task.title
     if seen and request.data == "real":
-        title = request.task.title
-        return [*result, *(f"pretrained on {title} {part} images".replace("  ", " ") for part in seen)]
+        result += [f"pretrained on {title} {part} images".replace("  ", " ") for part in seen]
+        if title in weights.note:  # it would say the same again
+            return result
     return [*result, weights.note.rstrip(".")] if weights.note else result
 
 
