@@ -13,7 +13,7 @@ def _weights(identity: str, file: str, epochs: str) -> Weights:
         source=Url((drive(identity),), file, page="https://github.com/floatingstarZ/GeRSP"),
         layouts=("timm",),
         prefixes=("backbone.", "student_network.", ""),
-        drop=("encoder_q.", "encoder_k.", "projection_", "pred_", "queue", "head.", "neck."),
+        drop=("encoder_q.", "encoder_k.", "proj_q.", "proj_k.", "pred_q.", "neck.", "queue"),
         licence="Apache-2.0",
         pretraining_data=("imagenet-1k", "millionaid/test"),
         note=f"Pretrained for {epochs} epochs.",

@@ -118,7 +118,7 @@ def account_for(
     for prefix in prefixes:
         keys = [key.removeprefix(prefix) for key in bare if key.startswith(prefix)]
         for layout in layouts:
-            wanted = [key for key in keys if not layout.drops(key)]
+            wanted = [key for key in keys if not layout.drops(key)] if layout.claims(keys) else []
             moves = {name: move for name, move in layout.moves(wanted).items() if name in target}
             fits = sum(
                 prefix + move.sources[0] in bare

@@ -35,6 +35,8 @@ class Layout:
         name: as the account prints it.
         about: who writes it, in one sentence.
         moves: takes the keys of a file without their prefix and returns Moves by the key of the backbone.
+        mark: a regular expression that at least one key (without the prefix) of such a file matches; without such a
+            key, a file has another layout, however many of its keys would fit.
         drop: a regular expression; keys that match it (without the prefix) are left out by name: buffers that the
             backbone makes itself, heads, parts that upstream never trained.
         kwargs: arguments of the architecture that follow from the layout, such as the order of the norms.
@@ -43,11 +45,16 @@ class Layout:
     name: str
     about: str
     moves: Callable[[Collection[str]], Mapping[str, Move]]
+    mark: str = ""
     drop: str = ""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kwargs", MappingProxyType(dict(self.kwargs)))
+
+    def claims(self, keys: Collection[str]) -> bool:
+        """True if ``keys`` (without prefix) may be of this layout."""
+        return not self.mark or any(re.match(self.mark, key) for key in keys)
 
     def drops(self, key: str) -> bool:
         """True if ``key`` (without prefix) is left out by name."""

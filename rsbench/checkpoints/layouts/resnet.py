@@ -17,6 +17,7 @@ sequential = Layout(
             | {r"^7\.": "layer4."}
         )
     ),
+    mark=r"4\.0\.",
 )
 
 ALL = (timm, sequential)

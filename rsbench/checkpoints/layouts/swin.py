@@ -86,10 +86,22 @@ def _transformers_moves(keys: Collection[str]) -> Mapping[str, Move]:
     return moves
 
 
-microsoft = Layout("swin-microsoft", "Microsoft's Swin code: SimMIM, GFM", renaming(_next_stage), drop=_MADE)
+microsoft = Layout(
+    "swin-microsoft",
+    "Microsoft's Swin code: SimMIM, GFM",
+    renaming(_next_stage),
+    mark=r"layers\.0\.downsample\.",
+    drop=_MADE,
+)
 timm_swin = Layout("swin-timm", "timm 0.9 and later; rsbench pretrain", renaming(str), drop=_MADE)
-mm = Layout("swin-mm", "OpenMMLab's Swin: CMID, mmpretrain", _mm_moves, drop=_MADE)
-transformers = Layout("swin-transformers", "Hugging Face transformers", _transformers_moves, drop=_MADE)
+mm = Layout("swin-mm", "OpenMMLab's Swin: CMID, mmpretrain", _mm_moves, mark=r"stages\.", drop=_MADE)
+transformers = Layout(
+    "swin-transformers",
+    "Hugging Face transformers",
+    _transformers_moves,
+    mark=r"encoder\.layers\.0\.blocks\.0\.attention\.",
+    drop=_MADE,
+)
 
 # The final norm and the head of SatlasPretrain's Swin-V2 are made by torchvision and never used, so never trained.
 v2 = Layout("swin-v2-torchvision", "torchvision's Swin-V2: SatLas", renaming(str), drop=r"(norm|head)\.")

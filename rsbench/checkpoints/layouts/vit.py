@@ -28,7 +28,11 @@ def _split_qkv(keys: Collection[str]) -> Mapping[str, Move]:
 
 
 spectralgpt = Layout(
-    "spectralgpt", "SpectralGPT: separate q, k and v, split position tables", _split_qkv, drop=r"decoder_|mask_token$"
+    "spectralgpt",
+    "SpectralGPT: separate q, k and v, split position tables",
+    _split_qkv,
+    mark=r"blocks\.0\.attn\.q\.",
+    drop=r"decoder_|mask_token$",
 )
 
 # Cross-Scale MAE has been written in three layouts, and in the third the norms stand after the residual sums. Its
@@ -61,14 +65,21 @@ def _xformers_moves(keys: Collection[str]) -> Mapping[str, Move]:
     return moves
 
 
-crossscale_timm = Layout("crossscale-timm", "Cross-Scale MAE in timm's names", renaming(str), drop=_CROSS_DROP)
+crossscale_timm = Layout(
+    "crossscale-timm", "Cross-Scale MAE in timm's names", renaming(str), mark=r"blocks\.", drop=_CROSS_DROP
+)
 crossscale = Layout(
-    "crossscale", "Cross-Scale MAE with timm's blocks", renaming(substituting(_CROSS_NAMES)), drop=_CROSS_DROP
+    "crossscale",
+    "Cross-Scale MAE with timm's blocks",
+    renaming(substituting(_CROSS_NAMES)),
+    mark=r"encoder\.0\.",
+    drop=_CROSS_DROP,
 )
 crossscale_xformers = Layout(
     "crossscale-xformers",
     "Cross-Scale MAE with the blocks of xFormers 0.0.19: norms after the residual sums",
     _xformers_moves,
+    mark=r"encoder\.encoders\.",
     drop=_CROSS_DROP,
     kwargs={"post_norm": True},
 )
