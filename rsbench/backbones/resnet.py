@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import timm
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from rsbench.backbones.contract import Backbone
+from rsbench.backbones.checks import check_multiple
+from rsbench.backbones.contract import STRIDES, Backbone
+from rsbench.errors import UserError
 
 
 class ResNetBackbone(Backbone):
@@ -38,9 +41,20 @@ class ResNetBackbone(Backbone):
         return self.forward(images)[-1].mean((2, 3))
 
 
-def resnet50() -> ResNetBackbone:
-    """ResNet-50: 23.5 M parameters, embedding 2048, any input size."""
-    return ResNetBackbone(timm.create_model("resnet50", pretrained=False, num_classes=0))
+def resnet50(layers: Sequence[int] = (3, 4, 6, 3)) -> ResNetBackbone:
+    """ResNet-50: 23.5 M parameters, embedding 2048, any input size.
+
+    Args:
+        layers: bottleneck blocks of the four stages; other numbers make another ResNet of the same widths.
+
+    Raises:
+        UserError: not four positive whole numbers.
+    """
+    if len(layers) != len(STRIDES):
+        raise UserError(f"layers is {layers!r}.", f"It must name the blocks of {len(STRIDES)} stages.")
+    for stage, blocks in enumerate(layers):
+        check_multiple(f"layers[{stage}]", blocks, 1)
+    return ResNetBackbone(timm.create_model("resnet50", pretrained=False, num_classes=0, layers=tuple(layers)))
 
 
 def fold_batchnorm(backbone: Backbone) -> Backbone:

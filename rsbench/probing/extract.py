@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from rsbench.backbones import Backbone
-from rsbench.backbones.resnet import fold_batchnorm
-from rsbench.checkpoints.load import digest
+from rsbench.backbones.inference import arithmetic, arrange
+from rsbench.checkpoints.digest import digest
 from rsbench.errors import RunError
 from rsbench.preprocessing import Preprocessor
 
@@ -73,8 +71,8 @@ def extract(
 ) -> Extraction:
     """Embeds images with a frozen backbone.
 
-    In fp32 nothing is approximated: BatchNorm in evaluation mode is folded into the convolutions before it (equal
-    up to rounding, 1e-6 relative), and the arithmetic stays in fp32.
+    In fp32 nothing is approximated: the network is arranged for inference (``rsbench.backbones.inference``), equal up
+    to rounding, 2e-6 relative, and the arithmetic stays in fp32.
 
     Args:
         backbone: frozen; it is not changed.
@@ -89,13 +87,12 @@ def extract(
     Raises:
         RunError: features are not finite or do not depend on the image, or the backbone changed itself.
     """
-    network = fold_batchnorm(deepcopy(backbone).eval()).to(device).to(memory_format=torch.channels_last)
+    network = arrange(backbone, device)
     before = digest(network)
     features = np.empty((len(paths), backbone.embedding_dim), dtype=np.float32)
     start = time.perf_counter()
     done = 0
-    kind = torch.device(device).type
-    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"):
+    with arithmetic(precision, device):
         for images in batches(load, paths, preprocessor, batch_size or usual_batch(preprocessor.size)):
             embedding = network.embed(images.to(device, non_blocking=True)).float().cpu().numpy()
             if embedding.shape != (len(images), backbone.embedding_dim):
