@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rsbench.errors import UserError
 from rsbench.locks import exclusive
@@ -73,6 +74,10 @@ def _fetch(urls: Sequence[str], path: Path, checksum: str | None, title: str, pa
             pooch.retrieve(url, checksum, fname=path.name, path=path.parent, downloader=_Resuming(part, title, check))
             part.unlink(missing_ok=True)
             return path
+        except requests.Timeout:
+            reasons.append(f"{url}: no answer within {_TIMEOUT[1]:.0f} seconds")
+        except requests.ConnectionError:
+            reasons.append(f"{url}: the connection to {urlsplit(url).hostname} failed")
         except (requests.RequestException, _Refused) as error:
             reasons.append(f"{url}: {error}")
         except Unwanted as error:
@@ -84,7 +89,7 @@ def _fetch(urls: Sequence[str], path: Path, checksum: str | None, title: str, pa
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}.", "Free space, or choose a folder.") from None
     raise UserError(
-        f"{title or path.name} could not be downloaded: {'; '.join(reasons)}.",
+        f"{title[:1].upper() + title[1:] or path.name} could not be downloaded: {'; '.join(reasons)}.",
         f"Run again to go on where it stopped, or get the file by hand{f' from {page}' if page else ''} and put it at "
         f"{path}{f' ({checksum})' if checksum else ''}.",
     )

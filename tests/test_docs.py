@@ -5,16 +5,19 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 import typer
 
+from rsbench.checkpoints.layouts import LAYOUTS
 from rsbench.cli import app
 from rsbench.plugins import load
 from rsbench.pretraining.options import FIXED, PRESETS, Options
 from rsbench.records import Record
+from rsbench.reporting.published import published_table
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -56,7 +59,7 @@ def test_there_are_pages():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_fences_are_closed_and_say_what_they_hold(page):
     languages = {language for language, _ in FENCE.findall(text(page))}
-    assert languages <= {"bash", "python", "toml", "json"}
+    assert languages <= {"bash", "python", "toml", "json", "bibtex"}
     assert text(page).count("```") == 2 * len(FENCE.findall(text(page)))
 
 
@@ -127,6 +130,23 @@ def test_every_protocol_and_setting_is_explained():
     names = {protocol.name for protocol in protocols}
     settings = {name for protocol in protocols for name in protocol.settings}
     assert missing("protocols.md", names | settings) == set()
+
+
+def test_the_methods_page_is_what_the_methods_say():
+    script = ROOT / "scripts" / "write_methods_page.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_row_of_the_paper_is_on_the_methods_page():
+    page = text(ROOT / "docs" / "methods.md")
+    for row in published_table(1).rows:
+        load().method(row.variant)  # each is one command away
+        assert f"`{row.variant}`" in page
+
+
+def test_every_key_layout_is_explained():
+    assert missing("weights.md", set(LAYOUTS)) == set()
 
 
 def test_every_field_of_a_record_is_explained():
