@@ -100,7 +100,8 @@ def read_contents(file: Path) -> Contents:
     except Exception as error:  # a malformed file may raise anything inside the readers of torch and safetensors
         if isinstance(error, MemoryError) and not str(error):
             error = MemoryError("it claims more memory than there is")
-        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        reason = reason if len(reason) <= 160 else f"{reason[:160]}..."
         raise UserError(f"{file} cannot be read as a checkpoint: {reason}.", again) from error
     if not isinstance(found.content, dict):
         kind = "a pickled object" if isinstance(found.content, Inert) else f"a {type(found.content).__name__}"
@@ -124,7 +125,10 @@ def _torch(file: Path) -> Contents:
     zipped = zipfile.is_zipfile(file)
     if zipped:
         with zipfile.ZipFile(file) as archive:
-            members = {member.filename.partition("/")[2]: member for member in archive.infolist()}
+            records = archive.infolist()
+        members = {member.filename.partition("/")[2]: member for member in records}
+        if len(members) < len(records):
+            raise UserError(f"{file} holds two records of one name.", "It was tampered with; get it again.")
         if "constants.pkl" in members:
             raise UserError(f"{file} is a TorchScript program, not a checkpoint.", "Save its state dict instead.")
         if "data.pkl" not in members:
@@ -154,7 +158,7 @@ def read_tensors(file: Path) -> Tensors:
         UserError: as ``read_contents``, or no named tensors are found.
     """
     found = read_contents(file)
-    content, where = found.content, []
+    content, where = found.content, list[str]()
     while inner := next((key for key in CONTAINERS if isinstance(content.get(key), dict)), None):
         content = content[inner]
         where.append(inner)
@@ -163,4 +167,11 @@ def read_tensors(file: Path) -> Tensors:
         keys = ", ".join(sorted(map(str, content))[:8]) or "none"
         what = "only the state of an optimizer" if "optimizer" in content or "param_groups" in content else "no tensors"
         raise UserError(f"{file} holds {what} (its keys: {keys}).", "Give the file that holds the network's weights.")
+    for name, tensor in tensors.items():
+        stored = tensor.untyped_storage().nbytes() if tensor.layout == torch.strided else 0
+        if tensor.numel() * tensor.element_size() > max(stored, file.stat().st_size):
+            raise UserError(
+                f"{file}: {name} claims the shape {tuple(tensor.shape)}, which is more than the file holds.",
+                "The file is damaged or was made to deceive; get it again.",
+            )
     return Tensors(tensors, ".".join(where), found.container, found.foreign)

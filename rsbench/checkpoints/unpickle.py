@@ -173,7 +173,9 @@ class Reader:
 
 
 def refuse_code(module: str, name: str) -> None:
-    """Raises HostileError if only a program would name ``module.name``."""
+    """Raises HostileError if only a program would name ``module.name``; the name may reach into another module."""
+    if "." in name:
+        refuse_code(*name.rsplit(".", 1))
     top = module.partition(".")[0]
     if top in ("builtins", "__builtin__"):
         if name not in _HARMLESS_BUILTINS:

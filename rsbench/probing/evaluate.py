@@ -14,12 +14,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from rsbench.backbones import Backbone
 from rsbench.checkpoints.load import Loaded, load, source_kind
 from rsbench.errors import RunError, UserError, near_miss
-from rsbench.sources import Random
 from rsbench.preprocessing import RESIZE, Preprocessor
 from rsbench.probing.cache import FeatureCache
 from rsbench.probing.extract import extract
 from rsbench.probing.solve import SOLVERS, Problem, Solution
 from rsbench.request import Failure, Outcome, Request, peak_memory
+from rsbench.sources import Random
 from rsbench.statistics import bootstrap_interval
 
 EXTRA = {"resize": RESIZE}  # what else the number depends on
