@@ -108,7 +108,8 @@ _CALLED: Mapping[str, Any] = {
     "__builtin__.frozenset": frozenset,
     **{f"torch.{name}": value for name, value in vars(torch).items() if isinstance(value, torch.dtype)},
 }
-# Parts of the standard library that honest files name; None is every name of the module. They become stand-ins too.
+# Parts of the standard library that honest files name; None is every name in the module and below it (Python 3.13 writes
+# pathlib._local). They become stand-ins too.
 _HARMLESS: Mapping[str, Collection[str] | None] = {
     "argparse": None,
     "pathlib": None,
@@ -182,7 +183,7 @@ def refuse_code(module: str, name: str) -> None:
             raise HostileError(f"{module}.{name}")
     elif top in sys.stdlib_module_names or top in ("nt", "posix", "commands", "__builtins__"):
         names = _HARMLESS.get(module, ())
-        if names is not None and name not in names:
+        if _HARMLESS.get(top, ()) is not None and name not in (names or ()):
             raise HostileError(f"{module}.{name}")
 
 

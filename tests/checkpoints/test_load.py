@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from rsbench import Method, Preprocess, Random, Shipped, User, UserError, Weights
 from rsbench.backbones import Backbone, create
 from rsbench.checkpoints.digest import digest
+from rsbench.checkpoints.layout import Layout, Move, renaming, substituting
 from rsbench.checkpoints.load import load
 
 
@@ -180,3 +181,37 @@ def test_a_network_may_have_an_encoder_of_its_own(tmp_path):
     torch.manual_seed(5)
     torch.save(with_an_encoder().state_dict(), tmp_path / "w.pt")
     assert load(plugin_method(with_an_encoder), "own", tmp_path / "w.pt").about()["keys"]["mapped"] == 4
+
+
+def test_a_plugin_may_bring_a_key_layout_of_its_own(tmp_path, trained):
+    renamed = {f"net.{key.replace('patch_embed', 'stem')}": value for key, value in trained.items()}
+    torch.save({**renamed, "net.teacher": torch.zeros(1)}, tmp_path / "w.pt")
+    rename = substituting({r"^net\.": "", r"^stem\.": "patch_embed."})
+    layout = Layout("mine", "our training code", renaming(rename), drop=r"net\.teacher")
+    loaded = load(method(layouts=(layout,)), "nano", tmp_path / "w.pt")
+    assert loaded.about()["layout"] == "mine" and loaded.account.dropped == ["net.teacher"]
+    assert all(torch.equal(loaded.backbone.model.state_dict()[key], value) for key, value in trained.items())
+
+
+def test_half_of_what_is_to_be_joined_is_missing_and_left_over(tmp_path):
+    halves = Layout("halves", "", lambda keys: {"norm.weight": Move(("a", "b"), lambda a, b: torch.cat([a, b]))})
+    state = trained_state()
+    weight = state.pop("norm.weight")
+    timm = method(layouts=("timm", halves), drop=tuple(key for key in state))
+    torch.save({**state, "a": weight[:5]}, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"1 missing \(norm.weight\); 1 unexpected \(a\)"):
+        load(timm, "nano", tmp_path / "w.pt")
+
+
+def test_weights_in_whole_numbers_are_refused(tmp_path, trained):
+    trained["norm.weight"] = trained["norm.weight"].mul(100).to(torch.int8)
+    torch.save(trained, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"norm\.weight is torch\.int8"):
+        load(method(), "nano", tmp_path / "w.pt")
+
+
+def test_half_precision_becomes_single(tmp_path, trained):
+    torch.save({key: value.half() for key, value in trained.items()}, tmp_path / "w.pt")
+    loaded = load(method(), "nano", tmp_path / "w.pt").backbone.model
+    assert loaded.norm.weight.dtype == torch.float32
+    assert torch.equal(loaded.norm.weight, trained["norm.weight"].half().float())

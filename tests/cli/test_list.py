@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -37,6 +39,26 @@ def test_the_default_variant_comes_first_and_is_marked(capsys):
 def test_weights_that_only_the_user_has_are_told(capsys):
     row = next(line for line in listed(capsys, "methods").splitlines() if line.startswith("ctxmim/swin_b "))
     assert "needs a file" in row
+
+
+def test_the_state_of_weights_follows_what_the_user_accepts_and_places(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path))
+
+    def state(name):
+        rows = json.loads(listed(capsys, "methods", "--json"))["methods"]
+        return next(row["state"] for row in rows if row["method"] == name)
+
+    assert state("ctxmim/nano") == state("random/vit_l") == "ready"
+    assert state("seco/resnet50") == "downloadable"
+    assert state("cmid/swin_b") == "needs licence acceptance"
+    assert state("tov/resnet50") == "needs a file, needs licence acceptance"
+    run = ["run", "--method", "tov", "--task", "eurosat", "--data", "demo", "--accept-licence"]
+    assert _main(run) == 2  # accepted, but the file is still to be placed
+    place = re.search(r"Put the file at (\S+), or", capsys.readouterr().err)[1]
+    assert state("tov/resnet50") == "needs a file"
+    Path(place).parent.mkdir(parents=True)
+    Path(place).write_bytes(b"a file")
+    assert state("tov/resnet50") == "ready"
 
 
 def test_tasks_show_splits_protocols_and_what_ranks(capsys):

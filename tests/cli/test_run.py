@@ -295,3 +295,62 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
     monkeypatch.setattr(module, "save_file", full)
     code, _, err = run("--protocol", "knn", "--seeds", "41", *SMALL)
     assert code == 2 and "features.safetensors: No space left on device." in err and "Traceback" not in err
+
+
+PLUGIN_WITH_SETTINGS = """
+from rsbench import Method, Preprocess, Random, Weights
+
+mine = Method(
+    name="mine", title="Mine", paradigm="random",
+    variants={"one": Weights(
+        architecture="nano",
+        kwargs={"window": 4},
+        preprocess=Preprocess(size=64),
+        alternatives={"bgr": Preprocess(size=64, bands="BGR")},
+        source=Random(),
+    )},
+)
+"""
+
+
+def test_settings_of_the_backbone_and_the_preprocessing_are_used_and_recorded(run, tmp_path):
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(PLUGIN_WITH_SETTINGS)
+    found = {}
+    for name, changes in (
+        ("own", ()),
+        ("same", ("--set", "backbone.window=4")),
+        ("window", ("--set", "backbone.window=2")),
+        ("bgr", ("--set", "preprocess=bgr")),
+    ):
+        code, (found[name],), _ = run("--plugin", str(plugin), "--protocol", "knn", *changes, method="mine")
+        assert code == 0
+    assert found["own"]["id"] == found["same"]["id"] and found["own"]["changed"] == {}
+    assert len({record["id"] for record in found.values()}) == 3
+    assert found["window"]["changed"] == {"backbone.window": 2}
+    assert found["window"]["weights"]["kwargs"] == {"window": 2} == found["window"]["identity"]["kwargs"]
+    assert found["bgr"]["changed"] == {"preprocess": "bgr"} and found["bgr"]["preprocess"]["bands"] == "BGR"
+    assert len({record["metrics"]["val/top1"] for record in found.values()}) > 1
+
+
+def test_a_checkpoint_in_another_layout_runs_and_says_so(run, tmp_path):
+    from upstream import FAKES
+
+    fake = FAKES["seco/resnet50#ckpt"](tmp_path, 0)
+    plugin = tmp_path / "plugin.py"  # the method of SeCo with a network as small as the file
+    plugin.write_text(
+        "from dataclasses import replace\n"
+        "from rsbench import Method\n"
+        "from rsbench.methods.seco import seco as own\n"
+        f"weights = replace(own.weights(), kwargs={dict(fake.kwargs)!r}, sha256=None)\n"
+        "seco = Method(name='little-seco', title='SeCo', paradigm='contrastive', variants={'resnet50': weights})\n"
+        "del own\n"
+    )
+    code, (record,), _ = run(
+        "--plugin", str(plugin), "--protocol", "knn", "--checkpoint", str(fake.file), *SMALL, method="little-seco"
+    )  # fmt: skip
+    assert code == 0
+    weights = record["weights"]
+    assert (weights["layout"], weights["prefix"]) == ("resnet-sequential", "encoder_q.")
+    assert weights["keys"]["dropped"] >= len(fake.junk) and weights["source"] == "checkpoint"
+    assert weights["kwargs"] == record["identity"]["kwargs"] == json.loads(json.dumps(dict(fake.kwargs)))
