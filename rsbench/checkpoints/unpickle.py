@@ -108,7 +108,7 @@ _CALLED: Mapping[str, Any] = {
     "__builtin__.frozenset": frozenset,
     **{f"torch.{name}": value for name, value in vars(torch).items() if isinstance(value, torch.dtype)},
 }
-# Parts of the standard library that honest files name; None is every name in the module and below it (Python 3.13 writes
+# Parts of the standard library that honest files name; None is every name in the module and below it (Python 3.13 has
 # pathlib._local). They become stand-ins too.
 _HARMLESS: Mapping[str, Collection[str] | None] = {
     "argparse": None,

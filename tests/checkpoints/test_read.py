@@ -23,7 +23,7 @@ MINE = ["run", "--task", "eurosat", "--data", "demo", "--protocol", "knn", "--me
 @pytest.mark.parametrize("name", sorted(hostile.PROGRAMS))
 def test_a_program_is_refused_by_name_and_nothing_of_it_runs(name, tmp_path):
     file = hostile.PROGRAMS[name](tmp_path)
-    with pytest.raises(UserError, match="is a program, not a checkpoint: it wants to call|two records of one name"):
+    with pytest.raises(UserError, match=r"is a program, not a checkpoint: it wants to call|two records of one name"):
         read_tensors(file)
     assert not hostile.marker(tmp_path).exists()
 
