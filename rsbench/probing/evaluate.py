@@ -12,6 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rsbench.backbones import Backbone
+from rsbench.backbones.inference import linear_backend
 from rsbench.checkpoints.load import Loaded, load, source_kind
 from rsbench.errors import RunError, UserError, near_miss
 from rsbench.preprocessing import RESIZE, Preprocessor
@@ -21,9 +22,6 @@ from rsbench.probing.solve import SOLVERS, Problem, Solution
 from rsbench.request import Failure, Outcome, Request, peak_memory
 from rsbench.sources import Random
 from rsbench.statistics import bootstrap_interval
-
-EXTRA = {"resize": RESIZE}  # what else the number depends on
-
 
 METRICS = ("top1", "mean_class_accuracy")
 
@@ -65,9 +63,9 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
                 solution = SOLVERS[request.protocol.solver](problem, request.protocol, seed)
             yield seed, _outcome(request, weights, solution, about, time.perf_counter() - start)
         except RunError as error:
-            yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=weights, extra=EXTRA)
+            yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=weights, extra=extra(request))
         except KeyboardInterrupt:
-            yield seed, Failure(reason="Interrupted.", status="interrupted", weights=weights, extra=EXTRA)
+            yield seed, Failure(reason="Interrupted.", status="interrupted", weights=weights, extra=extra(request))
             return
 
 
@@ -100,6 +98,13 @@ def _check_size(request: Request, backbone: Backbone) -> None:
         )
 
 
+def extra(request: Request) -> dict[str, Any]:
+    """What else a number depends on, if only in the last digits."""
+    embeds = request.protocol.solver != "finetune"
+    linear = linear_backend(request.precision, request.device) if embeds else "torch"
+    return {"resize": RESIZE, "linear": linear}
+
+
 def feature_identity(request: Request, loaded: Loaded) -> dict[str, Any]:
     """All that features depend on."""
     weights = request.method.weights(request.variant)
@@ -109,7 +114,7 @@ def feature_identity(request: Request, loaded: Loaded) -> dict[str, Any]:
         "kwargs": dict(loaded.kwargs),
         "preprocess": weights.preprocess.facts(),
         "input_size": request.input_size,
-        "resize": RESIZE,
+        **extra(request),
         "images": request.dataset.fingerprint,
         "precision": request.precision,
         "device": torch.device(request.device).type,
@@ -210,5 +215,5 @@ def _outcome(
         weights=weights,
         timings={**about["timings"], "total": seconds},
         cost=cost,
-        extra=EXTRA,
+        extra=extra(request),
     )
