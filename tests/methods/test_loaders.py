@@ -8,6 +8,7 @@ import pytest
 import torch
 from upstream import FAKES
 
+from rsbench import UserError
 from rsbench.checkpoints.load import load
 from rsbench.plugins import load as load_plugins
 
@@ -67,3 +68,14 @@ def test_every_method_of_the_paper_has_a_file():
     proven = {OTHER_VARIANT.get(name, name.partition("#")[0]) for name in FAKES}
     assert own == proven | SAME.keys() | RESIZED
     assert set(SAME.values()) <= proven
+
+
+@pytest.mark.parametrize("kind", ["resnet50", "swin_b"])
+def test_single_and_multi_image_networks_are_told_by_their_keys(kind, tmp_path):
+    """SatLas' files were swapped on the hub: a name says nothing."""
+    for file, variant in (("#mi", kind), ("#si", f"{kind}_mi")):
+        fake = FAKES[f"satlas/{kind}{file}"](tmp_path, 0)
+        method, _ = load_plugins().method("satlas")
+        small = method.replaced(variant, kwargs=fake.kwargs, sha256=None)
+        with pytest.raises(UserError, match="missing"):
+            load(small, variant, fake.file)
