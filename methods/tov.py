@@ -20,6 +20,7 @@ tov = Method(
             ),
             layouts=("timm",),
             prefixes=("", "features."),
+            drop=("queue", "encoder_q.", "encoder_k."),  # their converter suggests that some of MoCo may be left
             terms="The authors give no licence for these weights or their code.",
             pretraining_data=("tov-rs-balanced",),
             note="Mean and standard deviation are 0.5, unlike those of every other ResNet-50 here.",

@@ -89,7 +89,7 @@ def read_contents(file: Path) -> Contents:
             hint = "Unpack it first." if kind.endswith("archive") else "Get the file again, from where its link leads."
             raise UserError(f"{file} is {kind}, not a checkpoint.", hint)
     try:
-        found = _safetensors(file) if head[8:9] == b"{" and not head.startswith(b"PK") else _torch(file)
+        found = _safetensors(file) if head[8:9] == b"{" and not head.startswith(b"PK") else _torch(file, head)
     except HostileError as error:
         raise UserError(
             f"{file} is a program, not a checkpoint: {error}. Nothing of it was run.",
@@ -118,11 +118,13 @@ def _safetensors(file: Path) -> Contents:
         raise SafetensorError(f"its safetensors header is wrong ({error})") from None
 
 
-def _torch(file: Path) -> Contents:
+def _torch(file: Path, head: bytes) -> Contents:
     size = file.stat().st_size
     stored = False
     claims: Callable[[str], int] = lambda key: size  # noqa: E731
     zipped = zipfile.is_zipfile(file)
+    if head.startswith(b"PK") and not zipped:
+        raise UserError(f"{file} is the beginning of a zip file: its end is missing.", "Get it again, whole.")
     if zipped:
         with zipfile.ZipFile(file) as archive:
             records = archive.infolist()

@@ -122,6 +122,10 @@ _HARMLESS: Mapping[str, Collection[str] | None] = {
     "random": None,
     "typing": None,
     "numbers": None,
+    "dataclasses": None,
+    "time": ("struct_time",),
+    "threading": ("Lock", "RLock"),
+    "_thread": ("lock", "RLock", "allocate_lock"),
     "logging": ("Logger",),
     "types": ("SimpleNamespace",),
     "functools": ("partial",),
@@ -130,7 +134,8 @@ _HARMLESS: Mapping[str, Collection[str] | None] = {
     "_codecs": ("encode",),
     "_collections": ("deque",),
 }
-_PLAIN = "object dict list tuple int long float complex bool str unicode bytes bytearray slice range xrange"
+# getattr stands before a pickled bound method; as a stand-in it gets nothing
+_PLAIN = "object dict list tuple int long float complex bool str unicode bytes bytearray slice range xrange getattr"
 _HARMLESS_BUILTINS = frozenset(_PLAIN.split())
 
 

@@ -112,7 +112,7 @@ def test_a_truncated_checkpoint_is_a_clear_error(tmp_path, trained):
     file = tmp_path / "w.pt"
     torch.save(trained, file)
     file.write_bytes(file.read_bytes()[:-2000])
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="its end is missing"):
         load(method(), "nano", file)
 
 
