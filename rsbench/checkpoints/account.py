@@ -23,6 +23,10 @@ _WRAPPERS = ("module.", "_orig_mod.")
 _COUNT = re.compile(r"(^|\.)num_batches_tracked$")
 
 
+class MisfitError(UserError):
+    """The file was read, and it is not whole for this backbone."""
+
+
 class Reshaped(NamedTuple):
     """A tensor whose shape is not the one wanted."""
 
@@ -200,10 +204,11 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], account: Account, or
         origin: of the tensors, for messages.
 
     Raises:
-        UserError: the account is not complete, or a tensor is not of floating point.
+        MisfitError: the account is not complete.
+        UserError: a tensor is not of floating point.
     """
     if not account.complete:
-        raise UserError(
+        raise MisfitError(
             f"{origin} does not fit the backbone: {account.complaint()}.",
             "It was made with another architecture, window or key layout; nothing was loaded. "
             "rsbench inspect FILE --method METHOD --keys shows every key.",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rsbench.checkpoints.account import Account, fill, refuse_not_finite
+from rsbench.checkpoints.account import Account, MisfitError, fill, refuse_not_finite
 from rsbench.checkpoints.digest import digest
-from rsbench.checkpoints.load import inner, prepare
+from rsbench.checkpoints.load import inner, other_variants, prepare
 from rsbench.checkpoints.read import Tensors, read_tensors, sha256_file
 from rsbench.checkpoints.untrained import refuse_untrained
 from rsbench.errors import UserError
@@ -78,6 +78,8 @@ def examine(method: Method, variant: str, file: Path) -> Examination:
         fill(network, tensors.tensors, account, str(file))
         refuse_not_finite(network, account, str(file))
         refuse_untrained(backbone, weights, account.layout.kwargs, 0, str(file))
+    except MisfitError as error:
+        problem = UserError(error.message, error.hint + other_variants(method, variant, file))
     except UserError as error:
         problem = error
     sizes = {name: parameter.numel() for name, parameter in network.named_parameters()}

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from rsbench.backbones import Backbone, create
-from rsbench.checkpoints.account import Account, account_for, fill, refuse_not_finite
+from rsbench.checkpoints.account import Account, MisfitError, account_for, fill, refuse_not_finite
 from rsbench.checkpoints.digest import digest
 from rsbench.checkpoints.fetch import Obtained, obtain
 from rsbench.checkpoints.layouts import find
@@ -77,7 +77,10 @@ def load(
         backbone = create(weights.architecture, seed=seed, **weights.kwargs)
         return Loaded(backbone.freeze(), digest(backbone), "random", None, dict(weights.kwargs))
     obtained = Obtained(checkpoint, weights, own=False) if checkpoint else obtain(method, variant, accept_licence)
-    whole = fill_verified(obtained, seed)
+    try:
+        whole = fill_verified(obtained, seed)
+    except MisfitError as error:
+        raise UserError(error.message, error.hint + other_variants(method, variant, obtained.file)) from None
     kwargs = {**weights.kwargs, **whole.account.layout.kwargs}
     kind = source_kind(weights, checkpoint)
     return Loaded(whole.backbone.freeze(), whole.digest, kind, whole.file_sha256, kwargs, whole.account)
@@ -164,6 +167,17 @@ def prepare(
     if any(account.layout.kwargs[name] != weights.kwargs.get(name) for name in account.layout.kwargs):
         backbone = create(weights.architecture, seed=seed, **{**weights.kwargs, **account.layout.kwargs})
     return backbone, account
+
+
+def other_variants(method: Method, variant: str, file: Path) -> str:
+    """Names the variants of the same architecture that ``file`` is whole for, as an addition to a hint."""
+    tensors, architecture = read_tensors(file), method.weights(variant).architecture
+    others = [
+        other
+        for other, weights in method.variants.items()
+        if other != variant and weights.architecture == architecture and prepare(weights, tensors)[1].complete
+    ]
+    return f" It fits {' and '.join(f'{method.name}/{other}' for other in others)}." if others else ""
 
 
 def source_kind(weights: Weights, checkpoint: Path | None) -> str:

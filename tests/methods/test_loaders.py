@@ -4,6 +4,8 @@ The files are small and their numbers random; the network that upstream would ru
 comes from torchvision (tests/upstream). What is compared is the embedding, not the keys.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 from upstream import FAKES
@@ -76,6 +78,11 @@ def test_single_and_multi_image_networks_are_told_by_their_keys(kind, tmp_path):
     for file, variant in (("#mi", kind), ("#si", f"{kind}_mi")):
         fake = FAKES[f"satlas/{kind}{file}"](tmp_path, 0)
         method, _ = load_plugins().method("satlas")
-        small = method.replaced(variant, kwargs=fake.kwargs, sha256=None)
-        with pytest.raises(UserError, match="missing"):
+        small = method
+        for each in (kind, f"{kind}_mi"):
+            small = small.replaced(each, kwargs=fake.kwargs, sha256=None)
+        small = replace(small, variants={each: small.weights(each) for each in (kind, f"{kind}_mi")})
+        with pytest.raises(UserError, match="missing") as caught:
             load(small, variant, fake.file)
+        right = kind if variant.endswith("_mi") else f"{kind}_mi"
+        assert caught.value.hint.endswith(f"It fits satlas/{right}.")
