@@ -117,6 +117,7 @@ def fill_verified(obtained: Obtained, seed: int = 0, backbone: Backbone | None =
             fill(inner(backbone), tensors.tensors, account, str(file))
             found = digest(backbone)
             if memo and memo.sha256 and found == expected:  # bit by bit what passed all checks before
+                obtained.verify(memo.sha256)
                 return Filled(backbone, account, found, memo.sha256)
             refuse_not_finite(inner(backbone), account, str(file))
             refuse_untrained(backbone, weights, account.layout.kwargs, seed, str(file))

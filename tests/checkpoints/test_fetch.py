@@ -132,8 +132,10 @@ def test_a_file_that_was_verified_is_verified_by_its_network_the_next_time(tmp_p
     content["networks"] = dict.fromkeys(content["networks"], "0" * 64)
     note.write_text(json.dumps(content))  # another network than before: the file must prove itself
     assert load(wanted, "nano").digest == first.digest and hashed == [local, local]
+    with pytest.raises(UserError, match="has sha256"):  # the method has learnt its digest, and it is another one
+        load(wanted.replaced("nano", sha256="0" * 64), "nano")
     note.write_text("not json")
-    assert load(wanted, "nano").digest == first.digest and len(hashed) == 3
+    assert load(wanted, "nano").digest == first.digest and len(hashed) == 4
 
 
 def test_a_file_that_only_a_person_can_get(tmp_path, monkeypatch):
