@@ -2,6 +2,8 @@
 
 from urllib.parse import quote
 
+UNPINNED = "Nobody pinned a revision of the file: its digest is in the record."
+
 
 def hub(repository: str, commit: str, file: str) -> str:
     """Returns the address of ``file`` in a Hugging Face repository at a pinned commit."""

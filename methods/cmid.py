@@ -4,8 +4,8 @@ from rsbench import Method, Preprocess, Url, Weights
 
 _STATISTICS = {"mean": (0.33797, 0.3605, 0.3348), "std": (0.1359, 0.1352, 0.1407)}
 _SHARED = {
-    "preprocess": Preprocess(size=224),
-    "alternatives": {"pretraining": Preprocess(size=224, **_STATISTICS)},
+    "preprocess": Preprocess(size=224, interpolation="bicubic"),
+    "alternatives": {"pretraining": Preprocess(size=224, interpolation="bicubic", **_STATISTICS)},
     "prefixes": ("", "online_encoder.model."),
     # the teacher, the heads and the queue of the full checkpoint
     "drop": (

@@ -58,6 +58,9 @@ crossscalemae = Method(
   year      = {2023}
 }""",
     questions=(
+        "A file that someone renamed to timm's names may have its norms after the residual sums all the same, and "
+        "nothing in it would tell.",
+        "Whether fMoW shares places or images with EuroSAT, RESISC45, SpaceNet or DOTA is unknown.",
         "The key layout of the published files is not known; three are read, and `rsbench inspect` says which it is.",
         "The authors compute a final norm and throw the result away, so it was never trained; it is left out.",
         "Their fine-tuning script loads nothing (it passes the outer dictionary), and the paper's figures may come "

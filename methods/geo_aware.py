@@ -42,6 +42,7 @@ geo_aware = Method(
   archivePrefix = {arXiv}
 }""",
     questions=(
+        "Whether fMoW shares places or images with EuroSAT, RESISC45, SpaceNet or DOTA is unknown.",
         "The authors' code has no licence file; their Zenodo record is CC-BY-4.0.",
         "The paper does not say which of the four published checkpoints it used; this is the one with both ideas.",
     ),

@@ -1,6 +1,6 @@
 """GFM (Mendieta et al., ICCV 2023): SimMIM on GeoPile with distillation from an ImageNet-22k teacher."""
 
-from rsbench.methods._places import hub
+from rsbench.methods._places import UNPINNED, hub
 
 from rsbench import Method, Preprocess, Url, Weights
 
@@ -18,7 +18,7 @@ def _weights(size: int, window: int, note: str = "") -> Weights:
         resize=("window",) if window != 6 else (),
         licence="Apache-2.0",
         pretraining_data=("geopile/naip", "geopile/rsd46-whu", "geopile/mlrsnet", "resisc45", "geopile/patternnet"),
-        note=note,
+        note=f"{note} {UNPINNED}".strip(),
     )
 
 

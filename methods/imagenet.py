@@ -3,7 +3,7 @@
 The paper does not say which checkpoints it used. The bare names of timm mean newer recipes than these.
 """
 
-from rsbench.methods._places import hub
+from rsbench.methods._places import UNPINNED, hub
 
 from rsbench import Method, Preprocess, Url, Weights
 
@@ -59,7 +59,8 @@ imagenet = Method(
             ),
             licence="Apache-2.0",
             pretraining_data=("imagenet-21k", "imagenet-1k"),
-            note="timm vit_large_patch16_224.augreg_in21k_ft_in1k: has seen ImageNet-21k, unlike ResNet-50 and Swin-B.",
+            note="timm vit_large_patch16_224.augreg_in21k_ft_in1k: has seen ImageNet-21k, unlike ResNet-50 and Swin-B. "
+            + UNPINNED,
         ),
         "swin_b": Weights(
             architecture="swin_b",
@@ -73,7 +74,7 @@ imagenet = Method(
             layouts=("swin-timm", "swin-microsoft"),
             licence="MIT",
             pretraining_data=("imagenet-1k",),
-            note="timm swin_base_patch4_window7_224.ms_in1k.",
+            note=f"timm swin_base_patch4_window7_224.ms_in1k. {UNPINNED}",
         ),
     },
     citation=r"""@inproceedings{he2016resnet,

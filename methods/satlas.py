@@ -25,7 +25,7 @@ def _resnet50(backbone: str, images: str, digits: str, prefix: str) -> Weights:
         architecture="resnet50",
         backbone=backbone,
         preprocess=Preprocess(size=256, **_PLAIN),
-        source=Url((hub("torchgeo/satlas", _TORCHGEO, file),), file, page="https://github.com/allenai/satlas"),
+        source=_torchgeo(file),
         layouts=("timm",),
         prefixes=("", f"{prefix}resnet."),
         drop=_HEADS,
@@ -102,6 +102,7 @@ satlas = Method(
   doi       = {10.1109/ICCV51070.2023.01538}
 }""",
     questions=(
+        "Whether SatlasPretrain shares scenes with EuroSAT, or places with RESISC45, SpaceNet or DOTA, is unknown.",
         "The paper does not say which of the checkpoints (Sentinel-2 or aerial, single or multi-image) is in its rows; "
         "there is no aerial ResNet.",
         "The README puts the weights under ODC-BY, the hub page under Apache-2.0.",

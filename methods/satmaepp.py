@@ -53,6 +53,7 @@ satmaepp = Method(
   doi       = {10.1109/CVPR52733.2024.02627}
 }""",
     questions=(
+        "Whether fMoW shares places or images with EuroSAT, RESISC45, SpaceNet or DOTA is unknown.",
         "The file is three times as large as the encoder because it holds the optimizer; a copy without it "
         "(MVRL/satmaepp_ViT-L_pretrain_fmow_rgb on the hub, 1.32 GB) loads with --checkpoint.",
         "The authors fine-tune on EuroSAT and RESISC45 with ImageNet's statistics, the default here; "

@@ -44,6 +44,7 @@ scalemae = Method(
   year      = {2023}
 }""",
     questions=(
+        "Whether fMoW shares places or images with EuroSAT, RESISC45, SpaceNet or DOTA is unknown.",
         "`res` is not metres per pixel in practice: 1.0 is the default, and the sensor's 10 m cost eight points "
         "of k-NN on EuroSAT (0.954 to 0.876; issue 1 of the authors' repository). `--set backbone.res=N` changes it.",
         "Which `res` and which pooled feature the paper used is not stated.",

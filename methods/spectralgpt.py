@@ -20,7 +20,7 @@ def _weights(backbone: str, file: str, size: int, data: tuple[str, ...]) -> Weig
         source=Url((zenodo(8412455, file),), file, page="https://zenodo.org/records/8412455"),
         layouts=("spectralgpt",),
         prefixes=("",),
-        licence="GPL-3.0 (README)",
+        terms="The authors' README puts the code under GPL-3.0; no licence of the weights is known.",
         pretraining_data=data,
         note="RGB stands in three of twelve bands; the others are zero.",
     )

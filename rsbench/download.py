@@ -7,9 +7,10 @@ processes that want the same file, one fetches it and the others wait.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -69,10 +70,13 @@ def _fetch(urls: Sequence[str], path: Path, checksum: str | None, title: str, pa
 
     reasons = []
     part = path.with_name(path.name + ".part")
+    origin = part.with_name(part.name + ".json")
     for url in urls:
         try:
-            pooch.retrieve(url, checksum, fname=path.name, path=path.parent, downloader=_Resuming(part, title, check))
+            downloader = _Resuming(part, origin, title, check, certain=checksum is not None)
+            pooch.retrieve(url, checksum, fname=path.name, path=path.parent, downloader=downloader)
             part.unlink(missing_ok=True)
+            origin.unlink(missing_ok=True)
             return path
         except requests.Timeout:
             reasons.append(f"{url}: no answer within {_TIMEOUT[1]:.0f} seconds")
@@ -100,20 +104,48 @@ class _Refused(Exception):
 
 
 class _Resuming:
-    """A downloader for pooch that keeps what has arrived in ``part`` and asks only for the rest."""
+    """A downloader for pooch that keeps what has arrived in ``part`` and asks only for the rest.
 
-    def __init__(self, part: Path, title: str, check: Check) -> None:
+    The rest is asked for only if it is sure to belong to what is there: the checksum of the whole is known, or the
+    server is the same and answers for the same version of the file (``origin`` holds address and ETag).
+    """
+
+    def __init__(self, part: Path, origin: Path, title: str, check: Check, certain: bool) -> None:
         self.part = part
+        self.origin = origin
         self.title = title or part.stem
         self.check = check
+        self.certain = certain
+
+    def _resume(self, url: str) -> dict[str, str]:
+        """Returns the headers that ask for the rest of what is there; none if all must come anew."""
+        if not self.part.exists():
+            return {}
+        asked = {"Range": f"bytes={self.part.stat().st_size}-"}
+        if self.certain:
+            return asked
+        try:
+            begun = json.loads(self.origin.read_text(encoding="utf-8"))
+            return asked | {"If-Range": begun["version"]} if begun["url"] == url else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _begin(self, url: str, headers: Mapping[str, str]) -> None:
+        """Notes which version of the file begins to arrive; a weak ETag does not promise equal bytes."""
+        version = headers.get("ETag") or headers.get("Last-Modified")
+        if version is None or version.startswith("W/"):
+            self.origin.unlink(missing_ok=True)
+        else:
+            self.origin.write_text(json.dumps({"url": url, "version": version}), encoding="utf-8")
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         import requests
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-        have = self.part.stat().st_size if self.part.exists() else 0
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        resume = self._resume(url)
+        have = self.part.stat().st_size if resume else 0
+        headers = {"Accept-Encoding": "identity"} | (resume if have else {})
         with requests.get(url, stream=True, timeout=_TIMEOUT, headers=headers) as response:
             complete = response.status_code == 416  # nothing is left to send: the part is whole, or not this file
             if not complete:
@@ -121,6 +153,7 @@ class _Resuming:
                     raise _Refused(f"HTTP status {response.status_code} {response.reason}".rstrip())
                 if response.status_code != 206:
                     have = 0
+                    self._begin(url, response.headers)
                 length = response.headers.get("Content-Length")
                 total = have + int(length) if length is not None else None
                 columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())

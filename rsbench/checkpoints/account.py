@@ -112,9 +112,6 @@ def account_for(
         layouts, prefixes: that the file may have.
         drop: beginnings of source keys (without ``module.``) that are left out by name.
         resize: names of the rules by which a tensor of another shape may be fitted.
-
-    Raises:
-        UserError: the file holds one key in two ways.
     """
     target = network.state_dict()
     bare = _unwrapped(tensors)

@@ -27,6 +27,7 @@ class Examination:
         filled: how many of them the file fills.
         digest: of the filled network; None if the contract fails.
         problem: why a load would refuse the file; None if it would not.
+        expected: sha256 of the method's own file, or its first digits; None where nobody published one.
     """
 
     file: Path
@@ -36,6 +37,13 @@ class Examination:
     filled: int
     digest: str | None
     problem: UserError | None
+    expected: str | None
+
+    def _published(self, sha256: str) -> str:
+        """Whether this is the file that the method names."""
+        if self.expected is None:
+            return "no digest is published"
+        return "the published file" if sha256.startswith(self.expected) else "not the published file"
 
     def facts(self) -> dict[str, Any]:
         """Everything as plain values."""
@@ -43,9 +51,11 @@ class Examination:
         return {
             "file": str(self.file),
             "size_bytes": self.file.stat().st_size,
-            "file_sha256": sha256_file(self.file),
+            "file_sha256": (found := sha256_file(self.file)),
+            "published": self._published(found),
             "container": self.tensors.container,
             "where": self.tensors.where,
+            "beside": list(self.tensors.beside),
             "foreign": list(self.tensors.foreign),
             "layout": account.layout.name,
             "prefix": account.prefix,
@@ -85,4 +95,4 @@ def examine(method: Method, variant: str, file: Path) -> Examination:
     sizes = {name: parameter.numel() for name, parameter in network.named_parameters()}
     filled = sum(size for name, size in sizes.items() if name in account.moves and name not in account.misshapen)
     known = None if problem else digest(backbone)
-    return Examination(file, tensors, account, sum(sizes.values()), filled, known, problem)
+    return Examination(file, tensors, account, sum(sizes.values()), filled, known, problem, weights.sha256)

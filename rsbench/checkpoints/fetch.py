@@ -7,6 +7,7 @@ noted when it was first used.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -46,12 +47,19 @@ class Obtained:
         """
         if not self.own:
             return
-        remembered = self.memo.sha256 if self.memo else None
-        for known in (self.weights.sha256, remembered):
-            if known and not sha256.startswith(known):
-                again = "Install rsbench again." if self.memo is None else "Delete it to get it again."
-                raise UserError(f"{self.file} has sha256 {sha256}, not {known}.", f"The file is damaged. {again}")
-        if remembered is None:
+        published, memo = self.weights.sha256, self.memo
+        if published and not sha256.startswith(published):
+            again = f"Delete {self.file.name} to get it again." if memo else "Install rsbench again."
+            raise UserError(
+                f"{self.file} has sha256 {sha256}, not {published} as its method says.",
+                f"It is damaged or another file. {again}",
+            )
+        if memo and memo.sha256 and sha256 != memo.sha256:
+            raise UserError(
+                f"{self.file} has sha256 {sha256}, not {memo.sha256} as when it was first used.",
+                f"If you want this file, delete {memo.path.name} beside it; if not, delete the file and get it again.",
+            )
+        if self.weights.md5 and (memo is None or memo.md5 != self.weights.md5):
             _check_md5(self.file, self.weights.md5)
 
 
@@ -107,11 +115,18 @@ def place(owner: str, source: Url | ByHand) -> Path:
 
 
 def _check(part: Path, known: str | None, md5: str | None) -> None:
-    """Raises Unwanted if what arrived is not the file; the next address is tried then."""
-    with part.open("rb") as stream:
-        head = stream.read(256).lstrip().lower()
-    if head.startswith((b"<!doctype", b"<html")):
-        raise Unwanted("a web page came in place of the file")
+    """Raises Unwanted if what arrived is no checkpoint, damaged, or another one; the next address is tried then."""
+    from rsbench.checkpoints.read import read_tensors
+
+    try:
+        read_tensors(part)
+        if zipfile.is_zipfile(part):
+            with zipfile.ZipFile(part) as archive:
+                damaged = archive.testzip()
+            if damaged:
+                raise Unwanted(f"its part {damaged!a} is damaged")
+    except UserError as error:
+        raise Unwanted(error.message.replace(str(part), "what came")) from None
     if known and len(known) < 64:
         with part.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -127,7 +127,7 @@ def fill_verified(obtained: Obtained, seed: int = 0, backbone: Backbone | None =
             raise
         obtained.verify(sha256())
         if memo:
-            memo.write(file, sha256(), network, found)
+            memo.write(file, sha256(), network, found, weights.md5)
         return Filled(backbone, account, found, sha256())
 
 

@@ -23,12 +23,14 @@ class Memo:
         sha256: of the file; None if the file was never used.
         stamp: size and times of the file when it was hashed.
         networks: digest of the filled network by architecture and arguments.
+        md5: that the file was found to have, where a method gives one.
     """
 
     path: Path
     sha256: str | None = None
     stamp: list[int] = field(default_factory=list)
     networks: dict[str, str] = field(default_factory=dict)
+    md5: str | None = None
 
     @classmethod
     def of(cls, file: Path) -> Memo:
@@ -36,7 +38,9 @@ class Memo:
         path = file.with_name(file.name + ".verified.json")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(path, str(content["sha256"]), list(content["stamp"]), dict(content["networks"]))
+            return cls(
+                path, str(content["sha256"]), list(content["stamp"]), dict(content["networks"]), content.get("md5")
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return cls(path)
 
@@ -44,12 +48,12 @@ class Memo:
         """The digest that ``network`` must have when filled from ``file``, if the file was not touched since."""
         return self.networks.get(network) if self.stamp == stamp(file) else None
 
-    def write(self, file: Path, sha256: str, network: str, digest: str) -> None:
-        """Notes that ``file`` has ``sha256`` and fills ``network`` to ``digest``."""
+    def write(self, file: Path, sha256: str, network: str, digest: str, md5: str | None) -> None:
+        """Notes that ``file`` has ``sha256`` (and ``md5``) and fills ``network`` to ``digest``."""
         now = stamp(file)
         kept = self.networks if self.sha256 == sha256 else {}
         self.sha256, self.stamp, self.networks = sha256, now, {**kept, network: digest}
-        content: dict[str, Any] = {"sha256": sha256, "stamp": now, "networks": self.networks}
+        content: dict[str, Any] = {"sha256": sha256, "md5": md5, "stamp": now, "networks": self.networks}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}")
         unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rsbench.checkpoints.unpickle import HostileError, Inert, Reader
+from rsbench.checkpoints.containers import read_legacy, read_zip
+from rsbench.checkpoints.unpickle import HostileError, Inert, UnpicklingError
 from rsbench.errors import UserError
 
 CONTAINERS = ("module", "model", "state_dict")  # where training code keeps the weights inside a file
@@ -52,12 +52,14 @@ class Tensors:
 
     Attributes:
         tensors: by key; zip and safetensors files are mapped, and a tensor costs memory when it is touched.
-        where: the path inside the file, such as ``state_dict``; empty where the file holds nothing else.
+        where: the path inside the file, such as ``state_dict``; empty where they are outermost.
+        beside: what else lies on that path, such as ``optimizer``.
         container, foreign: as in Contents.
     """
 
     tensors: dict[str, Tensor] = field(repr=False)
     where: str
+    beside: tuple[str, ...]
     container: str
     foreign: tuple[str, ...]
 
@@ -78,7 +80,7 @@ def read_contents(file: Path) -> Contents:
     """
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "does not exist"
-        raise UserError(f"The checkpoint {file} {what}.", "Check the path given with --checkpoint.")
+        raise UserError(f"The checkpoint {file} {what}.", "Give the path of a file.")
     with file.open("rb") as stream:
         head = stream.read(512)
     again = "The file is truncated or of another kind; get it again."
@@ -95,9 +97,7 @@ def read_contents(file: Path) -> Contents:
             f"{file} is a program, not a checkpoint: {error}. Nothing of it was run.",
             "Do not open it with other software; get the weights from their authors.",
         ) from None
-    except UserError:
-        raise
-    except Exception as error:  # a malformed file may raise anything inside the readers of torch and safetensors
+    except Exception as error:  # a malformed file may raise anything in pickle, zipfile and safetensors
         if isinstance(error, MemoryError) and not str(error):
             error = MemoryError("it claims more memory than there is")
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
@@ -119,33 +119,13 @@ def _safetensors(file: Path) -> Contents:
 
 
 def _torch(file: Path, head: bytes) -> Contents:
-    size = file.stat().st_size
-    stored = False
-    claims: Callable[[str], int] = lambda key: size  # noqa: E731
-    zipped = zipfile.is_zipfile(file)
-    if head.startswith(b"PK") and not zipped:
-        raise UserError(f"{file} is the beginning of a zip file: its end is missing.", "Get it again, whole.")
-    if zipped:
-        with zipfile.ZipFile(file) as archive:
-            records = archive.infolist()
-        members = {member.filename.partition("/")[2]: member for member in records}
-        if len(members) < len(records):
-            raise UserError(f"{file} holds two records of one name.", "It was tampered with; get it again.")
-        if "constants.pkl" in members:
-            raise UserError(f"{file} is a TorchScript program, not a checkpoint.", "Save its state dict instead.")
-        if "data.pkl" not in members:
-            raise UserError(f"{file} is a zip archive, not a checkpoint.", "Unpack it first.")
-        stored = all(member.compress_type == zipfile.ZIP_STORED for member in members.values())
-        # a member that was stored and claims another size than it has would be read beyond its end
-        sizes = {
-            name.removeprefix("data/"): min(member.file_size, size) if stored else member.file_size
-            for name, member in members.items()
-        }
-        claims = lambda key: sizes.get(key, -1)  # noqa: E731
-    reader = Reader(claims)
-    # mapped, not copied, unless someone packed the archive again with compression
-    content = torch.load(file, map_location="cpu", pickle_module=reader, weights_only=False, mmap=stored or None)
-    return Contents(content, "torch zip" if zipped else "torch legacy", tuple(sorted(reader.foreign)))
+    if head.startswith(b"PK"):
+        if not zipfile.is_zipfile(file):
+            raise UnpicklingError("it is the beginning of a zip file, and its end is missing")
+        content, foreign = read_zip(file)
+        return Contents(content, "torch zip", tuple(sorted(foreign)))
+    content, foreign = read_legacy(file)
+    return Contents(content, "torch legacy", tuple(sorted(foreign)))
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:
@@ -160,20 +140,17 @@ def read_tensors(file: Path) -> Tensors:
         UserError: as ``read_contents``, or no named tensors are found.
     """
     found = read_contents(file)
-    content, where = found.content, list[str]()
-    while inner := next((key for key in CONTAINERS if isinstance(content.get(key), dict)), None):
+    content, where, beside = found.content, list[str](), list[str]()
+    while len(where) < 4 and (inner := next((key for key in CONTAINERS if isinstance(content.get(key), dict)), None)):
+        beside += [ascii(key)[1:-1] for key in content if isinstance(key, str) and key != inner]
         content = content[inner]
         where.append(inner)
-    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    for name in tensors:
+        if not isinstance(name, str) or not name.isprintable():
+            raise UserError(f"{file}: the key {name!a} is no name of a tensor.", "Save a state dict.")
     if not tensors:
-        keys = ", ".join(sorted(map(str, content))[:8]) or "none"
+        keys = ", ".join(sorted(ascii(key)[1:-1] for key in content if isinstance(key, str))[:8]) or "none"
         what = "only the state of an optimizer" if "optimizer" in content or "param_groups" in content else "no tensors"
         raise UserError(f"{file} holds {what} (its keys: {keys}).", "Give the file that holds the network's weights.")
-    for name, tensor in tensors.items():
-        stored = tensor.untyped_storage().nbytes() if tensor.layout == torch.strided else 0
-        if tensor.numel() * tensor.element_size() > max(stored, file.stat().st_size):
-            raise UserError(
-                f"{file}: {name} claims the shape {tuple(tensor.shape)}, which is more than the file holds.",
-                "The file is damaged or was made to deceive; get it again.",
-            )
-    return Tensors(tensors, ".".join(where), found.container, found.foreign)
+    return Tensors(tensors, ".".join(where), tuple(beside), found.container, found.foreign)

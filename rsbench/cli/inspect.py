@@ -49,7 +49,7 @@ def _lines(method: str, facts: dict[str, Any], account: Account, keys: bool) -> 
     inside = f", in {facts['where']}" if facts["where"] else ""
     head = [
         ("file", f"{facts['file']}, {facts['size_bytes']:,} bytes, {facts['container']}{inside}"),
-        ("sha256", facts["file_sha256"]),
+        ("sha256", f"{facts['file_sha256']} ({facts['published']})"),
         ("method", method),
         ("layout", f"{facts['layout']}{', prefix ' + facts['prefix'] if facts['prefix'] else ''}"),
         ("filled", f"{facts['filled']:,} of {facts['parameters']:,} parameters"),

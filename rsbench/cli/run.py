@@ -62,7 +62,8 @@ def run(
     changed = {key: changed_protocol.settings[key] for key in parsed}
     seed_list = parse_seeds(seeds)
     if checkpoint is not None and not checkpoint.is_file():
-        raise UserError(f"The checkpoint {checkpoint} does not exist.", "Check the path.")
+        what = "is a folder" if checkpoint.is_dir() else "does not exist"
+        raise UserError(f"The checkpoint {checkpoint} {what}.", "Give the path of a file.")
 
     keep_heap()
     store_folder = folder_to_write(results, "--results")

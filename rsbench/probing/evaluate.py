@@ -63,6 +63,7 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
                 solution = SOLVERS[request.protocol.solver](problem, request.protocol, seed)
             yield seed, _outcome(request, weights, solution, about, time.perf_counter() - start)
         except RunError as error:
+            loaded = None  # a network that wrote to itself is another one now
             yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=weights, extra=extra(request))
         except KeyboardInterrupt:
             yield seed, Failure(reason="Interrupted.", status="interrupted", weights=weights, extra=extra(request))

@@ -170,6 +170,9 @@ def _all_but_seed(record: Record) -> str:
             "split": record.dataset.get("split_sha256"),
             # weights drawn from the seed differ with it, and are meant to
             "weights": None if kind == "random" else record.weights.get("digest"),
+            # what a network computes may depend on its arguments with the weights as they are (Scale-MAE's res)
+            "architecture": record.weights.get("architecture"),
+            "kwargs": record.weights.get("kwargs"),
             "rsbench": record.environment.get("rsbench"),
         }
     )
