@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -93,6 +94,47 @@ def test_an_md5_is_compared_too(served):
     with pytest.raises(UserError, match="md5"):
         load(method(source, md5="0" * 32), "nano")
     assert load(method(source, md5=md5), "nano").source == "url"
+
+
+def test_an_md5_learned_later_is_compared_too(served):
+    address, _, _, _ = served
+    source = Url((f"{address}/w.pt",), "w.pt")
+    load(method(source), "nano")
+    with pytest.raises(UserError, match="md5"):
+        load(method(source, md5="0" * 32), "nano")
+
+
+def test_what_is_no_checkpoint_does_not_stay(served):
+    address, folder, _, _ = served
+    (folder / "quota.pt").write_text('{"error": "quota exceeded"}')
+    source = Url((f"{address}/quota.pt",), "w.pt")
+    for _ in range(2):
+        with pytest.raises(UserError, match="cannot be read as a checkpoint"):
+            load(method(source), "nano")
+    (folder / "quota.pt").write_bytes((folder / "w.pt").read_bytes())
+    assert load(method(source), "nano").source == "url"
+
+
+def test_a_file_damaged_on_its_way_is_passed_over(served):
+    address, folder, _, _ = served
+    damaged = bytearray((folder / "w.pt").read_bytes())
+    damaged[len(damaged) // 2] ^= 1  # a bit inside a tensor: only the checksum of the zip knows
+    (folder / "damaged.pt").write_bytes(damaged)
+    with pytest.raises(UserError, match="is damaged"):
+        load(method(Url((f"{address}/damaged.pt",), "w.pt")), "nano")
+
+
+def test_a_file_that_the_user_takes_in_spite_of_its_digest(tmp_path, served):
+    address, _, _, _ = served
+    wanted = method(Url((f"{address}/w.pt",), "w.pt"))
+    load(wanted, "nano")
+    local = next((tmp_path / "cache").rglob("w.pt"))
+    torch.save(trained_state(seed=4), local)
+    with pytest.raises(UserError, match="as when it was first used") as caught:
+        load(wanted, "nano")
+    note = re.search(r"delete (\S+) beside it", caught.value.hint)[1]
+    local.with_name(note).unlink()
+    assert load(wanted, "nano").source == "url"
 
 
 def test_a_web_page_in_place_of_the_file_is_no_weights(served):

@@ -215,3 +215,18 @@ def test_half_precision_becomes_single(tmp_path, trained):
     loaded = load(method(), "nano", tmp_path / "w.pt").backbone.model
     assert loaded.norm.weight.dtype == torch.float32
     assert torch.equal(loaded.norm.weight, trained["norm.weight"].half().float())
+
+
+def test_shapes_choose_between_layouts_whose_names_both_fit(tmp_path, trained):
+    other = Layout("other", "as many names, none of the shapes", renaming(lambda key: key), mark="patch_embed")
+    turned = {key: value.reshape(-1) if value.ndim > 1 else value for key, value in trained.items()}
+    torch.save({**{f"old.{key}": value for key, value in turned.items()}, **trained}, tmp_path / "w.pt")
+    loaded = load(method(layouts=(other, "timm"), prefixes=("old.", ""), drop=("old.",)), "nano", tmp_path / "w.pt")
+    assert loaded.about()["prefix"] == ""
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_what_training_code_puts_around_a_network_is_taken_off(tmp_path, trained, wrapper):
+    torch.save({wrapper + key: value for key, value in trained.items()}, tmp_path / "w.pt")
+    loaded = load(method(), "nano", tmp_path / "w.pt")
+    assert all(torch.equal(loaded.backbone.model.state_dict()[key], value) for key, value in trained.items())

@@ -261,6 +261,55 @@ def test_a_backbone_that_writes_to_itself_fails(run, tmp_path):
     assert code == 1 and "changed a parameter or a buffer" in record["reason"]
 
 
+def test_a_network_that_changed_itself_gives_no_number_to_any_seed(run, tmp_path):
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(
+        "import torch\n"
+        "from rsbench import Method, Preprocess, User, Weights\n"
+        "from rsbench.backbones import Backbone\n"
+        "class Clamping(Backbone):\n"
+        "    channels, embedding_dim = (3, 3, 3, 3), 3\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.scale = torch.nn.Parameter(torch.ones(3))\n"
+        "    def embed(self, images):\n"
+        "        self.scale.data.clamp_(max=1.0)\n"
+        "        return images.mean((2, 3)) * self.scale\n"
+        "clamp = Method(name='clamp', title='Clamp', paradigm='masked', variants={'own': Weights(\n"
+        "    architecture=Clamping, preprocess=Preprocess(size=64), source=User('Make it.'))})\n"
+    )
+    torch.save({"scale": torch.tensor([3.0, 2.0, 1.0])}, tmp_path / "w.pt")
+    given = ("--plugin", str(plugin), "--protocol", "knn", "--no-cache", "--checkpoint", str(tmp_path / "w.pt"))
+    code, records, _ = run(*given, "--seeds", "0-1", method="clamp")
+    assert code == 1 and [record["status"] for record in records] == ["failed", "failed"]
+
+
+def test_features_of_other_arguments_are_other_features(run, tmp_path):
+    """The weights are the same, bit by bit: only the argument says what is computed with them."""
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(
+        "import torch\n"
+        "from rsbench import Method, Preprocess, User, Weights\n"
+        "from rsbench.backbones import Backbone\n"
+        "class Powers(Backbone):\n"
+        "    channels, embedding_dim = (3, 3, 3, 3), 3\n"
+        "    def __init__(self, power=1.0):\n"
+        "        super().__init__()\n"
+        "        self.power, self.scale = power, torch.nn.Parameter(torch.ones(3))\n"
+        "    def embed(self, images):\n"
+        "        return (images.mean((2, 3)) * self.scale).sin().abs() ** self.power\n"
+        "powers = Method(name='powers', title='Powers', paradigm='masked', variants={'own': Weights(\n"
+        "    architecture=Powers, kwargs={'power': 1.0}, preprocess=Preprocess(size=64), source=User('Make it.'))})\n"
+    )
+    torch.save({"scale": torch.tensor([3.0, 2.0, 1.0])}, tmp_path / "w.pt")
+    given = ("--plugin", str(plugin), "--protocol", "knn", "--checkpoint", str(tmp_path / "w.pt"))
+    _, (first,), _ = run(*given, method="powers")
+    _, (other,), _ = run(*given, "--set", "backbone.power=6.0", method="powers")
+    _, (again,), _ = run(*given, method="powers")
+    assert first["weights"]["digest"] == other["weights"]["digest"] and first["id"] != other["id"]
+    assert (other["cost"]["features_from_cache"], again["cost"]["features_from_cache"]) == (False, True)
+
+
 @pytest.mark.parametrize(
     "setting", ["epochs=0", "epochs=-1", "lr=-1", "lr=nan", "momentum=2", "batch_size=0", "gamma=-0.1", "image_size=-3"]
 )
