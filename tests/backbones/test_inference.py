@@ -113,6 +113,7 @@ def test_every_linear_layer_of_a_transformer_goes_to_onednn(name):
     assert len(count.seen) > len(blocks)
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")  # torch's own flags() asks for it
 @pytest.mark.parametrize("missing", ["mkl", "mkldnn", "switched off", "operator"])
 def test_without_onednn_the_usual_way_is_taken_and_said(missing, monkeypatch):
     if missing == "operator":

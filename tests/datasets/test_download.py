@@ -35,12 +35,17 @@ class Handler(BaseHTTPRequestHandler):
         if body is None:
             self.send_error(404)
             return
+        etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        asked = self.headers.get("If-Range")
+        wanted = wanted if asked in (None, etag) else ""
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and "norange" not in self.path else 0
         if start >= len(body):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body) - start))
+        if "noetag" not in self.path:
+            self.send_header("ETag", etag)
         self.end_headers()
         rest = body[start:]
         if self.path.endswith("?slow"):  # so that a second one who fetches comes while this one is at it
@@ -174,6 +179,30 @@ def at_once(function: Callable[[], object], times: int = 3) -> list[object]:
 
 
 needs_flock = pytest.mark.skipif(sys.platform == "win32", reason="there is no flock")
+
+
+@pytest.mark.parametrize("etag", ["etag", "noetag"])
+def test_two_versions_of_a_file_are_never_put_together(server: str, tmp_path: Path, etag: str) -> None:
+    """Without a checksum only the server can say whether the rest belongs to what is there."""
+    path, newer = tmp_path / "file", bytes(reversed(BODY))
+    url = f"{server}/good?{etag}"
+    with pytest.raises(UserError, match="bytes arrived"):
+        fetch([f"{url}?cut"], path, None)
+    Handler.files["/good"] = newer
+    assert fetch([url, f"{url}?cut"], path, None).read_bytes() == newer
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_rest_is_asked_for_where_the_server_has_the_same_version(server: str, tmp_path: Path) -> None:
+    path, url = tmp_path / "file", f"{server}/good?etag?cut"
+    with pytest.raises(UserError, match="bytes arrived"):
+        fetch([url], path, None)
+    with pytest.raises(UserError, match="bytes arrived"):  # half of the rest
+        fetch([url], path, None)
+    assert Handler.requests[1] == ("/good?etag?cut", f"bytes={len(BODY) // 2}-")
+    other = f"{server}/good?etag"  # another address: all of it comes anew
+    assert fetch([other], path, None).read_bytes() == BODY
+    assert Handler.requests[-1] == ("/good?etag", "")
 
 
 @needs_flock
