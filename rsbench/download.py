@@ -75,20 +75,21 @@ def _fetch(urls: Sequence[str], path: Path, checksum: str | None, title: str, pa
         try:
             downloader = _Resuming(part, origin, title, check, certain=checksum is not None)
             pooch.retrieve(url, checksum, fname=path.name, path=path.parent, downloader=downloader)
-            part.unlink(missing_ok=True)
-            origin.unlink(missing_ok=True)
+            _forget(part, origin)
             return path
         except requests.Timeout:
             reasons.append(f"{url}: no answer within {_TIMEOUT[1]:.0f} seconds")
+        except requests.exceptions.ChunkedEncodingError:
+            reasons.append(f"{url}: the transfer broke off")
         except requests.ConnectionError:
             reasons.append(f"{url}: the connection to {urlsplit(url).hostname} failed")
         except (requests.RequestException, _Refused) as error:
             reasons.append(f"{url}: {error}")
         except Unwanted as error:
-            part.unlink(missing_ok=True)
+            _forget(part, origin)
             reasons.append(f"{url}: {error}")
         except ValueError:  # pooch's word for a checksum that does not agree
-            part.unlink(missing_ok=True)
+            _forget(part, origin)
             reasons.append(f"{url}: the checksum is not {checksum}")
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}.", "Free space, or choose a folder.") from None
@@ -97,6 +98,11 @@ def _fetch(urls: Sequence[str], path: Path, checksum: str | None, title: str, pa
         f"Run again to go on where it stopped, or get the file by hand{f' from {page}' if page else ''} and put it at "
         f"{path}{f' ({checksum})' if checksum else ''}.",
     )
+
+
+def _forget(*files: Path) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 class _Refused(Exception):
