@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-import torch
 from torch import Tensor
 
 from rsbench.checkpoints.layout import Layout, Move, renaming, substituting
+from rsbench.checkpoints.layouts.joined import joining
 
 # Buffers that timm computes, and what masked image modelling adds.
 _MADE = r".*(relative_position_index|attn_mask)$|mask_token$|.*embeddings\.mask_token$|decoder\.|head\.|pooler\."
@@ -55,36 +55,26 @@ def _mm_moves(keys: Collection[str]) -> Mapping[str, Move]:
     return moves
 
 
-def _joined(*tensors: Tensor) -> Tensor:
-    return torch.cat(tensors)
-
-
-def _transformers_moves(keys: Collection[str]) -> Mapping[str, Move]:
-    rename = substituting(
-        {
-            r"^embeddings\.patch_embeddings\.projection\.": "patch_embed.proj.",
-            r"^embeddings\.norm\.": "patch_embed.norm.",
-            r"^encoder\.layers\.": "layers.",
-            r"\.attention\.self\.relative_position_bias_table$": ".attn.relative_position_bias_table",
-            r"\.attention\.output\.dense\.": ".attn.proj.",
-            r"\.intermediate\.dense\.": ".mlp.fc1.",
-            r"\.output\.dense\.": ".mlp.fc2.",
-            r"\.layernorm_before\.": ".norm1.",
-            r"\.layernorm_after\.": ".norm2.",
-            r"^layernorm\.": "norm.",
-        }
-    )
-    moves = {}
-    for key in keys:
-        part = re.match(r"(.*)\.attention\.self\.(query|key|value)\.(weight|bias)$", key)
-        if part is None:
-            moves[_next_stage(rename(key))] = Move((key,))
-        elif part[2] == "query":
-            sources = tuple(f"{part[1]}.attention.self.{name}.{part[3]}" for name in ("query", "key", "value"))
-            target = f"{rename(part[1])}.attn.qkv.{part[3]}"
-            moves[target] = Move(sources, _joined, "q, k, v joined")
-    return moves
-
+_transformers_names = substituting(
+    {
+        r"^embeddings\.patch_embeddings\.projection\.": "patch_embed.proj.",
+        r"^embeddings\.norm\.": "patch_embed.norm.",
+        r"^encoder\.layers\.": "layers.",
+        r"\.attention\.self\.relative_position_bias_table$": ".attn.relative_position_bias_table",
+        r"\.attention\.output\.dense\.": ".attn.proj.",
+        r"\.intermediate\.dense\.": ".mlp.fc1.",
+        r"\.output\.dense\.": ".mlp.fc2.",
+        r"\.layernorm_before\.": ".norm1.",
+        r"\.layernorm_after\.": ".norm2.",
+        r"^layernorm\.": "norm.",
+    }
+)
+_transformers_moves = joining(
+    r"(?P<block>.*)\.attention\.self\.(?P<part>query|key|value)\.(?P<kind>weight|bias)",
+    ("query", "key", "value"),
+    r"\g<block>.attn.qkv.\g<kind>",
+    lambda key: _next_stage(_transformers_names(key)),
+)
 
 microsoft = Layout(
     "swin-microsoft",
