@@ -2,8 +2,8 @@
 
 import dataclasses
 import hashlib
-import re
 import io
+import re
 import sys
 import threading
 import time
