@@ -32,6 +32,7 @@ def check_name(name: str, what: str) -> None:
 class Method:
     """A method of pretraining, with one or more sets of weights.
 
+    >>> from rsbench import Preprocess, Random
     >>> method = Method(
     ...     name="mymim", title="MyMIM", paradigm="masked",
     ...     variants={"nano": Weights(architecture="nano", preprocess=Preprocess(size=128), source=Random())},
