@@ -54,7 +54,7 @@ def test_its_loss_fell_and_settled(name):
 def test_it_loads_whole_and_sees_what_a_random_network_does_not(name):
     method, variant, _, _ = files(name)
     loaded = load(method, variant)
-    assert loaded.keys["mapped"] == len(loaded.backbone.model.state_dict()) and loaded.keys["dropped"] == 0
+    assert loaded.about()["keys"] == {"mapped": len(loaded.backbone.model.state_dict()), "dropped": 0}
     images = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.isfinite(loaded.backbone.embed(images)).all()
