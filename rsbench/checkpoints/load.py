@@ -42,6 +42,7 @@ class Loaded:
         file_sha256: of the file; None where there is none.
         kwargs: arguments of the architecture, with those that follow from the layout of the file.
         account: of the file; None where there is none.
+        where: the path inside the file at which the tensors were.
     """
 
     backbone: Backbone
@@ -50,11 +51,13 @@ class Loaded:
     file_sha256: str | None
     kwargs: Mapping[str, Any]
     account: Account | None = field(default=None, repr=False)
+    where: str = ""
 
     def about(self) -> dict[str, Any]:
         """What a record says of the weights."""
-        facts = {"digest": self.digest, "source": self.source, "file_sha256": self.file_sha256}
-        return facts | {"kwargs": dict(self.kwargs)} | (self.account.about() if self.account else {"keys": {}})
+        facts: dict[str, Any] = {"digest": self.digest, "source": self.source, "file_sha256": self.file_sha256}
+        facts["kwargs"] = dict(self.kwargs)
+        return facts | ({"where": self.where, **self.account.about()} if self.account else {"keys": {}})
 
 
 def load(
@@ -83,17 +86,18 @@ def load(
         raise UserError(error.message, error.hint + other_variants(method, variant, obtained.file)) from None
     kwargs = {**weights.kwargs, **whole.account.layout.kwargs}
     kind = source_kind(weights, checkpoint)
-    return Loaded(whole.backbone.freeze(), whole.digest, kind, whole.file_sha256, kwargs, whole.account)
+    return Loaded(whole.backbone.freeze(), whole.digest, kind, whole.file_sha256, kwargs, whole.account, whole.where)
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A backbone filled from a file: the account, the digest of the network and the sha256 of the file."""
+    """A backbone filled from a file; the fields are those of Loaded."""
 
     backbone: Backbone
     account: Account
     digest: str
     file_sha256: str
+    where: str
 
 
 def fill_verified(obtained: Obtained, seed: int = 0, backbone: Backbone | None = None) -> Filled:
@@ -118,7 +122,7 @@ def fill_verified(obtained: Obtained, seed: int = 0, backbone: Backbone | None =
             found = digest(backbone)
             if memo and memo.sha256 and found == expected:  # bit by bit what passed all checks before
                 obtained.verify(memo.sha256)
-                return Filled(backbone, account, found, memo.sha256)
+                return Filled(backbone, account, found, memo.sha256, tensors.where)
             refuse_not_finite(inner(backbone), account, str(file))
             refuse_untrained(backbone, weights, account.layout.kwargs, seed, str(file))
         except UserError:
@@ -128,7 +132,7 @@ def fill_verified(obtained: Obtained, seed: int = 0, backbone: Backbone | None =
         obtained.verify(sha256())
         if memo:
             memo.write(file, sha256(), network, found, weights.md5)
-        return Filled(backbone, account, found, sha256())
+        return Filled(backbone, account, found, sha256(), tensors.where)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from rsbench.backbones import ARCHITECTURES, Backbone, create
-from rsbench.backbones.resnet import fold_batchnorm
 from rsbench.errors import UserError
 
 STAGES = {"width": 16, "depths": [1, 1, 2, 1], "heads": [1, 2, 4, 8]}
@@ -164,24 +163,6 @@ def test_resnet_embedding_equals_timms_own_forward():
     images = torch.randn(2, 3, 96, 96)
     with torch.inference_mode():
         torch.testing.assert_close(backbone.embed(images), reference(images), rtol=1e-5, atol=1e-5)
-
-
-def test_folded_batchnorm_computes_the_same():
-    backbone = create("resnet50")
-    generator = torch.Generator().manual_seed(0)
-    for module in backbone.modules():
-        if isinstance(module, nn.BatchNorm2d):  # statistics such as training leaves
-            module.running_mean.normal_(0, 0.1, generator=generator)
-            module.running_var.uniform_(0.5, 2, generator=generator)
-            module.weight.data.uniform_(0.5, 1.5, generator=generator)
-            module.bias.data.normal_(0, 0.1, generator=generator)
-    backbone.freeze()
-    images = torch.randn(2, 3, 64, 64, generator=generator)
-    with torch.inference_mode():
-        expected = backbone.embed(images)
-        folded = fold_batchnorm(backbone)
-        assert (folded.embed(images) - expected).abs().max() < 1e-4 * expected.abs().max()
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
 
 
 @pytest.mark.parametrize(

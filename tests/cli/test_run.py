@@ -400,6 +400,6 @@ def test_a_checkpoint_in_another_layout_runs_and_says_so(run, tmp_path):
     )  # fmt: skip
     assert code == 0
     weights = record["weights"]
-    assert (weights["layout"], weights["prefix"]) == ("resnet-sequential", "encoder_q.")
+    assert (weights["where"], weights["layout"], weights["prefix"]) == ("state_dict", "resnet-sequential", "encoder_q.")
     assert weights["keys"]["dropped"] >= len(fake.junk) and weights["source"] == "checkpoint"
     assert weights["kwargs"] == record["identity"]["kwargs"] == json.loads(json.dumps(dict(fake.kwargs)))
