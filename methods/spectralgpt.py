@@ -22,7 +22,7 @@ def _weights(backbone: str, file: str, size: int, data: tuple[str, ...]) -> Weig
         prefixes=("",),
         terms="The authors' README puts the code under GPL-3.0; no licence of the weights is known.",
         pretraining_data=data,
-        note="RGB stands in three of twelve bands; the others are zero.",
+        note="RGB goes into a network of twelve bands, by the rule backbone.rgb.",
     )
 
 
