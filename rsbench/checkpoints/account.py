@@ -6,6 +6,7 @@ The account is made from names and shapes alone, before anything is copied; a lo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -87,13 +88,8 @@ class Account:
             "keys": {"mapped": len(self.mapped), "dropped": len(self.dropped)},
         }
         if self.resized:
-            facts["resized"] = {rule: sum(name == rule for _, name in self.resized.values()) for rule in self.rules}
+            facts["resized"] = dict(Counter(rule for _, rule in self.resized.values()))
         return facts
-
-    @property
-    def rules(self) -> list[str]:
-        """Names of the resizing rules that were used."""
-        return sorted({name for _, name in self.resized.values()})
 
 
 def account_for(

@@ -94,11 +94,15 @@ def read_legacy(file: Path) -> tuple[Any, set[str]]:
     """
     size = file.stat().st_size
     claims: dict[str, tuple[torch.dtype, int]] = {}
+    left = size
 
     def claim(key: str, dtype: torch.dtype, count: int) -> None:
-        known = claims.setdefault(key, (dtype, count))
-        total = sum(kind.itemsize * length for kind, length in claims.values())
-        if total > size or known[0].itemsize * known[1] != dtype.itemsize * count:
+        nonlocal left
+        if key not in claims:
+            claims[key] = dtype, count
+            left -= dtype.itemsize * count
+        known = claims[key]
+        if left < 0 or known[0].itemsize * known[1] != dtype.itemsize * count:
             raise UnpicklingError(f"its storage {key!a} claims {count} numbers, which are not in the file")
 
     with file.open("rb") as stream:

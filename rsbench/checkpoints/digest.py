@@ -5,8 +5,6 @@ BLAKE3, because a digest is taken of every network that is loaded, and sha256 wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from blake3 import blake3
 from torch import Tensor, nn
@@ -18,16 +16,11 @@ def digest(module: nn.Module) -> str:
     No computation in evaluation mode reads ``num_batches_tracked``: files that differ in it alone are one.
     """
     result = blake3(max_threads=torch.get_num_threads())
-    for name, tensor in digested(module):
-        tensor = tensor.detach().cpu().contiguous()
+    tensors: dict[str, Tensor] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    for name in sorted(tensors):
+        if name.endswith("num_batches_tracked"):
+            continue
+        tensor = tensors[name].detach().cpu().contiguous()
         result.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
         result.update(tensor.view(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
     return result.hexdigest()
-
-
-def digested(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yields what the digest of ``module`` covers, in the order of the names."""
-    tensors: dict[str, Tensor] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    for name in sorted(tensors):
-        if not name.endswith("num_batches_tracked"):
-            yield name, tensors[name]
