@@ -1,0 +1,159 @@
+"""Semantic segmentation: tiles of any size with a class for every pixel.
+
+A dataset is a name, classes, the item ids of each part and three functions: which files an item is made of, its image,
+its labels. ``rsbench.datasets.rio`` gives them for SpaceNet-1; a plugin gives its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from rsbench.errors import UserError
+
+IGNORE = 255  # label of pixels that are neither trained on nor counted
+_SHOWN = 3  # messages that check() quotes before it only counts
+_THREADS = 4  # of check(); decoding frees the interpreter
+_LEVEL = 1  # of zlib for remembered labels: a mask of buildings shrinks to a fiftieth, in less time than it is drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One decoded tile.
+
+    Args:
+        image: uint8 array of shape (H, W, 3), RGB.
+        labels: uint8 array of shape (H, W), indices into the classes; ``IGNORE`` where the dataset has no label.
+        no_data: bool array of shape (H, W), the pixels that the sensor did not see.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    no_data: np.ndarray
+
+
+def all_zero(image: np.ndarray) -> np.ndarray:
+    """Returns where all bands are zero: bool array of shape (H, W).
+
+    >>> all_zero(np.array([[[0, 0, 0], [0, 0, 7]]], np.uint8)).tolist()
+    [[True, False]]
+    """
+    return np.logical_not(image.any(axis=2))
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationDataset:
+    """A dataset of labelled tiles whose files are known to be there and belong to the split.
+
+    Args:
+        name: of the dataset.
+        classes: names in label order.
+        parts: item ids of each part of the split, sorted.
+        files: ``files(key)`` returns the files that an item is made of, image first; the fingerprint covers them.
+        read_image: ``read_image(key)`` decodes an image, uint8 (H, W, 3), in several threads at once.
+        read_labels: ``read_labels(key)`` returns the labels that belong to it, uint8 (H, W), likewise.
+        find_no_data: ``find_no_data(image)`` returns where the sensor saw nothing, bool (H, W).
+
+    The three readers raise a UserError that names the file that is at fault.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    parts: Mapping[str, tuple[str, ...]]
+    files: Callable[[str], tuple[Path, ...]]
+    read_image: Callable[[str], np.ndarray]
+    read_labels: Callable[[str], np.ndarray]
+    find_no_data: Callable[[np.ndarray], np.ndarray] = all_zero
+    _known: dict[str, tuple[tuple[int, ...], bytes]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", MappingProxyType({part: tuple(ids) for part, ids in self.parts.items()}))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over id and contents of all used items, in sorted order of the ids; read once, then remembered."""
+        total = hashlib.sha256()
+        for key in sorted({key for ids in self.parts.values() for key in ids}):
+            contents = hashlib.sha256(b"".join(_file_sha256(path) for path in self.files(key)))
+            total.update(key.encode() + b"\0" + contents.digest())
+        return total.hexdigest()
+
+    def load(self, key: str) -> Tile:
+        """Decodes one tile. Several threads may call it; labels are made once and kept in compressed form.
+
+        Raises:
+            UserError: image or labels cannot be read, or do not belong together.
+        """
+        image = self.read_image(key)
+        known = self._known.get(key)
+        if known is None:
+            labels = self.read_labels(key)
+            self._compare(key, image, labels)
+            self._known[key] = (labels.shape, zlib.compress(labels.tobytes(), _LEVEL))
+        else:
+            shape, packed = known
+            labels = np.frombuffer(bytearray(zlib.decompress(packed)), np.uint8).reshape(shape)
+            self._compare(key, image, labels)
+        return Tile(image, labels, self.find_no_data(image))
+
+    def check(self, report: Callable[[int, int], Any] = lambda done, total: None) -> None:
+        """Loads every used tile once.
+
+        Args:
+            report: is told how many tiles are done and how many there are.
+
+        Raises:
+            UserError: it names the first bad files and counts them all.
+        """
+        keys = sorted({key for ids in self.parts.values() for key in ids})
+        bad: list[str] = []
+        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+            try:
+                for done, fault in enumerate(pool.map(self._fault, keys), start=1):
+                    if fault:
+                        bad.append(fault)
+                    report(done, len(keys))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # an interruption need not wait for the rest
+                raise
+        if bad:
+            more = f" ({len(bad):,} tiles in all)" if len(bad) > 1 else ""
+            raise UserError(f"{' '.join(bad[:_SHOWN])}{more}", "Replace them from the original archive.")
+
+    def _fault(self, key: str) -> str:
+        try:
+            self.load(key)
+        except UserError as error:
+            return error.message
+        return ""
+
+    def _compare(self, key: str, image: np.ndarray, labels: np.ndarray) -> None:
+        """Refuses what a reader must not return: other shapes, other types, a class that does not exist."""
+        wrong = ""
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            wrong = f"its image is {image.dtype} {image.shape}, not uint8 (H, W, 3)"
+        elif labels.dtype != np.uint8 or labels.shape != image.shape[:2]:
+            wrong = f"its labels are {labels.dtype} {labels.shape}, not uint8 {image.shape[:2]} as its image"
+        elif labels.size and (top := int(labels[labels != IGNORE].max(initial=0))) >= len(self.classes):
+            wrong = f"a pixel has the label {top} where there are {len(self.classes)} classes"
+        if wrong:
+            names = ", ".join(map(str, self.files(key)))
+            raise UserError(f"The item {key!r} of {self.name} is not valid: {wrong} ({names}).", "Correct its reader.")
+
+
+def _file_sha256(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise UserError(f"The file {path} cannot be read: {error.strerror}.", "Restore it.") from None
