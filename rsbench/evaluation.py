@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +16,12 @@ from rsbench.records import Record, Store, run_id, utc_now
 from rsbench.request import Failure, Outcome, Request
 
 # The evaluation of each kind of task: evaluate(request, seeds) yields (seed, Outcome or Failure).
-EVALUATIONS = {"classification": "rsbench.probing.evaluate:evaluate"}
+EVALUATIONS = {
+    "classification": "rsbench.probing.evaluate:evaluate",
+    "segmentation": "rsbench.segmentation.evaluate:evaluate",
+}
+# Those that share the work between the processes of a torchrun launch.
+DISTRIBUTED = ("segmentation",)
 
 
 def run(
@@ -23,6 +30,7 @@ def run(
     """Evaluates, and yields the record of each seed with the folder that it was written to.
 
     A seed that fails leaves a record that says why; an interruption leaves one too, and goes on to the caller.
+    Of several processes that torchrun started, all evaluate; the first one writes, and the others yield nothing.
 
     Raises:
         UserError: something that the user can put right; no record is left.
@@ -33,15 +41,24 @@ def run(
         raise UserError(
             f"Tasks of the kind {request.task.kind!r} cannot be evaluated yet.", f"Known: {', '.join(EVALUATIONS)}."
         )
+    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    if processes > 1 and request.task.kind not in DISTRIBUTED:
+        raise UserError(
+            f"Tasks of the kind {request.task.kind!r} run in one process, not in {processes}.",
+            "Start rsbench without torchrun.",
+        )
     evaluate = getattr(import_module(module), function)
     started = utc_now()
     for seed, outcome in evaluate(request, seeds):
-        record = make_record(request, seed, outcome, arguments, command, started)
-        started = utc_now()
-        folder = _write(store, record, outcome)
+        written = None
+        if rank == 0:
+            record = make_record(request, seed, outcome, arguments, command, started)
+            started = utc_now()
+            written = record, _write(store, record, outcome)
         if outcome.status == "interrupted":
             raise KeyboardInterrupt
-        yield record, folder
+        if written:
+            yield written
 
 
 def make_record(
@@ -137,6 +154,12 @@ def flags(request: Request) -> list[str]:
 def _write(store: Store, record: Record, outcome: Outcome | Failure) -> Path:
     if not isinstance(outcome, Outcome):
         return store.write(record)
-    import pyarrow
+    predictions: Any = outcome.predictions
+    if not isinstance(predictions, Path):
+        import pyarrow
 
-    return store.write(record, pyarrow.table(outcome.predictions))
+        predictions = pyarrow.table(predictions)
+    folder = store.write(record, predictions, outcome.attachments)
+    if outcome.scratch is not None:
+        shutil.rmtree(outcome.scratch, ignore_errors=True)  # what cannot be removed spoils no number
+    return folder

@@ -33,6 +33,10 @@ class Request:
         batch_size: images at once where it does not change the result beyond rounding; None is the usual one.
         use_cache: read and write cached features.
         report: called with (done, all) while images are embedded or trained on.
+        work: folder for the checkpoints and the scratch of runs that train, so that a killed one can be continued;
+            None is a temporary folder, which nothing can be continued from.
+        pictures: how many of the reported items are drawn beside truth and prediction, where the kind has such.
+        fresh: start anew although ``work`` holds a checkpoint of the same run.
     """
 
     method: Method
@@ -50,10 +54,15 @@ class Request:
     batch_size: int | None = None
     use_cache: bool = True
     report: Callable[[int, int], Any] = lambda done, total: None
+    work: Path | None = None
+    pictures: int = 0
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UserError(f"There is no precision {self.precision!r}.", near_miss(self.precision, PRECISIONS))
+        if self.pictures < 0:
+            raise UserError(f"{self.pictures} pictures cannot be drawn.", "Give 0 or more.")
         size = self.protocol.settings.get("image_size", 0)
         if not isinstance(size, int) or size < 0 or 0 < size < 32:
             raise UserError(f"image_size={size} is no input size.", "Give at least 32 px, or 0 for the method's own.")
@@ -78,25 +87,31 @@ class Outcome:
     Attributes:
         metrics: percent, by ``<part>/<name>``.
         intervals: 95 %, percent.
-        predictions: columns of the table of per-item predictions.
+        predictions: the table of per-item predictions: its columns, or a finished Parquet file, which is moved into
+            the folder of the run.
         selected: hyper-parameters that were chosen.
         flags: sentences that belong beside the number.
         weights: digest and source of the weights.
         timings: seconds by stage.
         cost: parameters, operations, throughput, memory.
         extra: what else the number depends on.
+        attachments: files and folders that are copied into the folder of the run, by their names there
+            (``pictures``, ``log.jsonl``).
+        scratch: a folder that is removed when the record is safely written, and only then.
     """
 
     status = "done"
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
-    predictions: dict[str, list[Any]]
+    predictions: dict[str, list[Any]] | Path
     selected: dict[str, Any]
     flags: list[str]
     weights: dict[str, Any]
     timings: dict[str, float]
     cost: dict[str, Any]
     extra: dict[str, Any] = field(default_factory=dict)
+    attachments: dict[str, Path] = field(default_factory=dict)
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

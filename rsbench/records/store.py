@@ -3,23 +3,26 @@
 A folder ``<root>/<id>`` holds ``record.json`` and, where the task has them, ``predictions.parquet``. The latter
 has one row per item and reported part, with the columns ``part`` and ``item``, and for every metric that is a mean
 over items a column of its name with the item's value as a fraction (``top1``: 1 or 0); further columns, such as
-``label`` and ``prediction``, are the task's own. Intervals over several seeds and paired tests read these.
+``label`` and ``prediction``, are the task's own. Where metrics follow from counts of pixels, the column
+``confusion`` holds those of the item (``rsbench.segmentation.predictions``). Intervals over several seeds and paired
+tests read these. Pictures, logs and other files of the run may lie beside them.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
 from rsbench.errors import UserError, near_miss
+from rsbench.records.files import check_name, copy, link, old_name, sync
 from rsbench.records.record import SCHEMA_VERSION, Record
 
 try:
@@ -56,24 +59,44 @@ class Store:
         self.broken: list[tuple[Path, str]] = []
         """Folders that the last iteration could not read, each with the reason."""
 
-    def write(self, record: Record, predictions: pyarrow.Table | None = None) -> Path:
+    def write(
+        self,
+        record: Record,
+        predictions: pyarrow.Table | Path | None = None,
+        attachments: Mapping[str, Path] = MappingProxyType({}),
+    ) -> Path:
         """Writes one run and returns its folder.
 
         A run that is not done never replaces one that is: then nothing is written, and the folder of the done one
         is returned. Everything else replaces the earlier run of the same id.
+
+        Args:
+            record: of the run.
+            predictions: a table; or a finished Parquet file, which is moved: it stands where it was until the run
+                is written, and no longer than that.
+            attachments: files and folders to copy into the folder of the run, by their relative names in it.
+
+        Raises:
+            ValueError: a name of an attachment leads out of the folder, or is one that the store writes itself.
         """
-        final, old = self.root / record.id, _old(self.root / record.id)
+        for name in attachments:
+            check_name(name, (RECORD, PREDICTIONS))
+        final, old = self.root / record.id, old_name(self.root / record.id)
         temporary = self.root / f".{record.id}.tmp-{secrets.token_hex(4)}"
         temporary.mkdir(parents=True)
         try:
-            if predictions is not None:
+            if isinstance(predictions, Path):
+                link(predictions, temporary / PREDICTIONS)
+            elif predictions is not None:
                 import pyarrow.parquet
 
                 pyarrow.parquet.write_table(predictions, temporary / PREDICTIONS, compression="zstd")
-                _sync(temporary / PREDICTIONS)
+                sync(temporary / PREDICTIONS)
+            for name, source in attachments.items():
+                copy(source, temporary / name)
             (temporary / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            _sync(temporary / RECORD)
-            _sync(temporary)
+            sync(temporary / RECORD)
+            sync(temporary)
             with self._locked(write=True):
                 if record.status != "done" and self._done(record.id):
                     return self._folder(record.id)
@@ -81,10 +104,12 @@ class Store:
                     shutil.rmtree(old, ignore_errors=True)
                     final.rename(old)
                 temporary.rename(final)
-                _sync(self.root)
+                sync(self.root)
                 shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(predictions, Path):
+            predictions.unlink()
         return final
 
     @contextmanager
@@ -116,7 +141,7 @@ class Store:
 
     def _folder(self, run: str) -> Path:
         final = self.root / run
-        return final if final.exists() or not _old(final).exists() else _old(final)
+        return final if final.exists() or not old_name(final).exists() else old_name(final)
 
     def _open(self, run: str, read: Callable[[Path], Value]) -> Value:
         for _ in range(20):  # the folder may be moved between finding and opening it
@@ -243,16 +268,3 @@ def parse(text: str, origin: str) -> Record:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "record"
         raise UserError(f"{origin} is not a record: {where}: {first['msg']}.", "Delete or mend the folder.") from None
-
-
-def _old(final: Path) -> Path:
-    return final.with_name(f".{final.name}.old")
-
-
-def _sync(path: Path) -> None:
-    """Forces a file, or a folder's list of names, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rsbench.errors import UserError
@@ -200,6 +201,63 @@ def test_readers_and_writers_at_once_always_see_one_whole_run(store, make):
     assert errors == []
     assert set(seen) == {(1, ())}
     assert folders(store) == [make().id]
+
+
+def test_a_finished_file_of_predictions_is_moved_into_the_run(store, make, tmp_path):
+    path = tmp_path / "scratch.parquet"
+    pq.write_table(TABLE, path)
+    store.write(make(), path)
+    assert store.predictions(make().id).equals(TABLE)
+    assert not path.exists()
+
+
+def test_across_file_systems_the_file_is_copied_and_then_removed(store, make, tmp_path, monkeypatch):
+    def other_device(*args):
+        raise OSError(18, "Invalid cross-device link")
+
+    path = tmp_path / "scratch.parquet"
+    pq.write_table(TABLE, path)
+    monkeypatch.setattr(Path, "hardlink_to", other_device)
+    store.write(make(), path)
+    assert store.predictions(make().id).equals(TABLE)
+    assert not path.exists()
+
+
+def test_a_crash_leaves_the_file_of_predictions_where_it_was(store, make, tmp_path, monkeypatch):
+    def crash(*args):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "scratch.parquet"
+    pq.write_table(TABLE, path)
+    monkeypatch.setattr(Path, "rename", crash)
+    with pytest.raises(KeyboardInterrupt):
+        store.write(make(), path)
+    assert pq.read_table(path).equals(TABLE)
+    assert folders(store) == []
+
+
+def test_attachments_lie_in_the_folder_of_the_run_under_the_names_given(store, make, tmp_path):
+    (tmp_path / "drawn" / "val").mkdir(parents=True)
+    (tmp_path / "drawn" / "val" / "worst.png").write_bytes(b"a picture")
+    (tmp_path / "steps").write_text("a log")
+    attached = {"pictures": tmp_path / "drawn", "logs/train.jsonl": tmp_path / "steps"}
+    folder = store.write(make(), attachments=attached)
+    assert (folder / "pictures" / "val" / "worst.png").read_bytes() == b"a picture"
+    assert (folder / "logs" / "train.jsonl").read_text() == "a log"
+    assert (tmp_path / "drawn" / "val" / "worst.png").exists()
+    assert (tmp_path / "steps").exists()
+    assert list(store) == [make()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "/pictures", "..", "../other", "a/../../b", r"..\b", r"C:\b", "record.json", "./predictions.parquet"],
+)
+def test_an_attachment_that_would_leave_the_folder_or_replace_its_files_is_refused(store, make, tmp_path, name):
+    (tmp_path / "steps").write_text("a log")
+    with pytest.raises(ValueError, match=r"is (no|a) name"):
+        store.write(make(), attachments={name: tmp_path / "steps"})
+    assert not store.root.exists()
 
 
 def test_find_takes_values_and_sets_of_values(store, make):

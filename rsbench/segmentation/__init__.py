@@ -1,0 +1,1 @@
+"""Semantic segmentation: heads, training, metrics from counts of pixels, predictions as masks, pictures."""
