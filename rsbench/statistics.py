@@ -10,6 +10,7 @@ Units pass through: fractions in, fractions out.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,10 +113,10 @@ def seed_averaged_interval(
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference of means, ``a - b``.
+    """A paired difference, ``a - b``.
 
     Args:
-        mean: of the differences of the items.
+        mean: of the differences of the items; for a score of sums, the difference of the scores over all items.
         low, high: bounds of its interval.
         level: of the interval.
     """
@@ -151,6 +152,102 @@ def paired_bootstrap(
     difference = first - second
     low, high = bootstrap_interval(difference, level, resamples, seed)
     return Difference(float(difference.mean()), low, high, level)
+
+
+Scores = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Scores many sums at once: from (R, ...) to (R,) or (R, names), NaN where a sum has no score."""
+
+
+def bootstrap_sums(counts: ArrayLike, resamples: int = 2000, seed: int = 0) -> Iterator[NDArray[np.float64]]:
+    """Yields sums over items that are drawn again with replacement, for scores that are no means over items.
+
+    How often each item is drawn follows the multinomial distribution. The draws come in blocks, so that memory grows
+    neither with their number nor with that of the items beyond what these hold themselves.
+
+    Args:
+        counts: (N, ...) finite numbers, items first; counts are summed exactly up to 2**53.
+        resamples: number of draws.
+        seed: of the draws; equal seeds give equal draws.
+
+    Yields:
+        (R, ...) sums of the next R draws.
+
+    >>> [block.shape for block in bootstrap_sums(np.ones((5, 2, 2)), resamples=10)]
+    [(10, 2, 2)]
+    """
+    array = np.asarray(counts, dtype=np.float64)
+    if array.ndim == 0 or array.size == 0 or not np.isfinite(array).all():
+        raise ValueError(f"Counts of shape {array.shape} are not (N, ...) finite numbers with N > 0.")
+    items, flat = len(array), array.reshape(len(array), -1)
+    rng = np.random.default_rng(seed)
+    step = max(1, _CHUNK // max(flat.shape))
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        drawn = rng.multinomial(items, np.full(items, 1 / items), size=size)
+        yield (drawn.astype(np.float64) @ flat).reshape(size, *array.shape[1:])
+
+
+def resampled_scores(counts: ArrayLike, score: Scores, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
+    """Returns the score of each draw of ``bootstrap_sums``: (resamples,) or (resamples, names)."""
+    return np.concatenate([score(sums) for sums in bootstrap_sums(counts, resamples, seed)])
+
+
+def percentile_interval(draws: ArrayLike, level: float = 0.95) -> tuple[float, float] | None:
+    """Returns the bounds between which the share ``level`` of the draws lies.
+
+    Args:
+        draws: (R,) scores; NaN where a draw has none.
+        level: share of the draws between the bounds.
+
+    Returns:
+        (low, high) of the draws that have a score; None if more than ``1 - level`` of them have none, for then the
+        bounds would say little about what was asked.
+
+    >>> percentile_interval(np.arange(101.0), level=0.5)
+    (25.0, 75.0)
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"The level {level} is not between 0 and 1.")
+    array = np.asarray(draws, dtype=np.float64)
+    there = array[np.isfinite(array)]
+    if len(there) == 0 or len(there) < level * len(array):
+        return None
+    low, high = np.quantile(there, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def paired_score_difference(
+    a: ArrayLike, b: ArrayLike, score: Scores, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> Difference | None:
+    """Returns the difference of the scores of two runs on the same items, with its interval.
+
+    Items are drawn in pairs, the counts of each run are summed and scored, and the scores are subtracted. For the
+    mean over seeds, let the counts be (N, S, ...) and the score take the mean.
+
+    Args:
+        a: (N, ...) counts of the first run.
+        b: (N, ...) counts of the second one, items in the same order.
+        score: of sums, (R, ...) to (R,).
+
+    Returns:
+        None where there is no such score over all items, or too many draws lack it (``percentile_interval``).
+
+    >>> hits = np.array([[3, 4], [1, 4], [4, 4], [2, 4]])  # right, all
+    >>> share = lambda sums: sums[:, 0] / sums[:, 1]
+    >>> paired_score_difference(hits, hits - [1, 0], share).mean
+    0.25
+    """
+    both = [np.asarray(counts, dtype=np.float64) for counts in (a, b)]
+    if both[0].ndim == 0 or both[0].shape != both[1].shape:
+        raise ValueError(f"A paired comparison needs the same items: {both[0].shape} are not {both[1].shape}.")
+
+    def difference(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return score(sums[:, 0]) - score(sums[:, 1])
+
+    paired = np.stack(both, axis=1)
+    whole = float(difference(paired.sum(axis=0)[None])[0])
+    bounds = percentile_interval(resampled_scores(paired, difference, resamples, seed), level)
+    return Difference(whole, *bounds, level) if bounds and np.isfinite(whole) else None
 
 
 def _checked(values: ArrayLike, dimensions: int) -> NDArray[np.float64]:

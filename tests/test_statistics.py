@@ -8,7 +8,16 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rsbench.statistics import bootstrap_interval, paired_bootstrap, seed_averaged_interval, seed_summary
+from rsbench.statistics import (
+    bootstrap_interval,
+    bootstrap_sums,
+    paired_bootstrap,
+    paired_score_difference,
+    percentile_interval,
+    resampled_scores,
+    seed_averaged_interval,
+    seed_summary,
+)
 
 finite = st.floats(-100, 100)
 
@@ -143,3 +152,98 @@ def test_pairing_shows_a_difference_that_unpaired_intervals_hide():
 def test_a_paired_difference_needs_the_same_items():
     with pytest.raises(ValueError, match="same items"):
         paired_bootstrap([1.0, 2.0], [1.0])
+
+
+def drawn_item_by_item(counts, resamples, seed):
+    """The sums of ``bootstrap_sums`` as plain loops: how often each item is drawn, then its counts that often."""
+    rng = np.random.default_rng(seed)
+    sums = []
+    for _ in range(resamples):
+        total = np.zeros(counts.shape[1:])
+        for item, times in enumerate(rng.multinomial(len(counts), [1 / len(counts)] * len(counts))):
+            for _ in range(times):
+                total = total + counts[item]
+        sums.append(total)
+    return np.array(sums)
+
+
+@given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 3), st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_sums_are_those_of_plain_loops_whatever_the_blocks(items, resamples, seed, block):
+    counts = np.random.default_rng(seed).integers(0, 2**40, (items, 2, 3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rsbench.statistics._CHUNK", block)
+        blocks = list(bootstrap_sums(counts, resamples, seed))
+    assert max(map(len, blocks)) <= max(1, block // items)
+    assert np.array_equal(np.concatenate(blocks), drawn_item_by_item(counts, resamples, seed))
+
+
+def test_memory_does_not_grow_with_items_times_draws():
+    counts = np.ones((20_000, 2, 2))
+    tracemalloc.start()
+    shares = resampled_scores(counts, lambda sums: sums[:, 0, 0] / sums.sum(axis=(1, 2)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.allclose(shares, 0.25)
+    assert peak < 100e6  # all weights at once would take 640 MB
+
+
+def test_the_score_of_sums_agrees_with_scipy():
+    rng = np.random.default_rng(0)
+    counts = np.stack([rng.integers(0, 50, 200), rng.integers(50, 400, 200)], axis=1).astype(float)
+    bounds = percentile_interval(resampled_scores(counts, lambda sums: sums[:, 0] / sums[:, 1], 20_000))
+    oracle = scipy.stats.bootstrap(
+        (counts[:, 0], counts[:, 1]), lambda hits, all_, axis: hits.sum(axis) / all_.sum(axis), paired=True,
+        vectorized=True, method="percentile", n_resamples=20_000, rng=np.random.default_rng(1), batch=2000,
+    ).confidence_interval  # fmt: skip
+    assert np.allclose(bounds, oracle, atol=0.05 * (oracle.high - oracle.low))
+
+
+@pytest.mark.parametrize("counts", [[], 3.0, [[1.0, np.nan]], np.zeros((0, 2, 2))])
+def test_what_cannot_be_summed_is_refused(counts):
+    with pytest.raises(ValueError, match="finite numbers"):
+        list(bootstrap_sums(counts))
+
+
+def test_draws_without_a_score_are_left_out_as_long_as_they_are_few():
+    draws = np.r_[np.arange(96.0), [np.nan] * 4]
+    assert percentile_interval(draws) == percentile_interval(np.arange(96.0))
+    assert percentile_interval(np.r_[draws, np.nan, np.nan]) is None
+    assert percentile_interval([np.nan]) is None
+    with pytest.raises(ValueError, match="level"):
+        percentile_interval(draws, level=95)
+
+
+def share(sums):
+    """Right of all, as a score of sums (R, 2)."""
+    return sums[:, 0] / sums[:, 1]
+
+
+def test_the_paired_difference_of_a_share_is_that_of_the_means():
+    rng = np.random.default_rng(0)
+    ease = rng.random(500)
+    a, b = (rng.random(500) < ease + 0.05).astype(float), (rng.random(500) < ease).astype(float)
+    counts = [np.stack([hits, np.ones(500)], axis=1) for hits in (a, b)]
+    found, oracle = paired_score_difference(*counts, share, resamples=8000), paired_bootstrap(a, b, resamples=8000)
+    assert found.mean == pytest.approx(oracle.mean)
+    assert np.allclose([found.low, found.high], [oracle.low, oracle.high], atol=0.003)
+    assert found.shown == oracle.shown
+
+
+def test_the_paired_difference_over_seeds_draws_the_same_items_for_all():
+    rng = np.random.default_rng(0)
+    hits = rng.integers(0, 9, 50)
+    run = np.stack([hits, np.full(50, 9)], axis=1)
+    seeds = np.stack([run, run], axis=1)
+    mean = paired_score_difference(seeds, 0 * seeds + [0, 9], lambda sums: share(np.moveaxis(sums, 2, 1)).mean(axis=1))
+    assert mean == paired_score_difference(run, 0 * run + [0, 9], share)
+
+
+def test_a_run_against_itself_shows_no_difference_and_an_absent_score_none():
+    counts = np.random.default_rng(0).integers(1, 9, (30, 2))
+    same = paired_score_difference(counts, counts, share)
+    assert (same.mean, same.low, same.high, same.shown) == (0.0, 0.0, 0.0, False)
+    with np.errstate(invalid="ignore"):
+        assert paired_score_difference(counts, 0 * counts, share) is None
+    with pytest.raises(ValueError, match="same items"):
+        paired_score_difference(counts, counts[1:], share)
