@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rsbench import __version__
 from rsbench.environment import environment
 from rsbench.errors import UserError
 from rsbench.records import Record, Store, run_id, utc_now
@@ -73,25 +72,7 @@ def make_record(
     weights = request.method.weights(request.variant)
     settings = dict(request.protocol.settings)
     kwargs = outcome.weights.get("kwargs", dict(weights.kwargs))
-    identity = {
-        "method": request.method_id,
-        "weights": outcome.weights.get("digest"),
-        "architecture": weights.architecture_name,
-        "kwargs": kwargs,
-        "preprocess": weights.preprocess.facts(),
-        "input_size": request.input_size,
-        "task": request.task.name,
-        "images": request.dataset.fingerprint,
-        "split": request.split.sha256,
-        "protocol": request.protocol.name,
-        "solver": request.protocol.solver,
-        "settings": settings,
-        "seed": seed,
-        "precision": request.precision,
-        "device": request.device.partition(":")[0],
-        "rsbench": __version__,
-        **outcome.extra,
-    }
+    identity = request.identity(seed, outcome.weights, outcome.extra)
     measured: dict[str, Any] = {}
     if isinstance(outcome, Outcome):
         names = ("metrics", "intervals", "selected", "timings", "cost")

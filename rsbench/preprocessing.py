@@ -56,17 +56,20 @@ class Preprocessor:
             else:
                 single = [torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None] for image in chunk]
                 pixels = torch.cat([self.resize(image) for image in single])
-            if self.stretched is not None:
-                pixels = torch.stack([self.stretched[band][pixels[:, band].long()] for band in range(3)], dim=1)
-            if self.flip_bands:
-                pixels = pixels.flip(1)
-            part = out[start : start + len(chunk)]
-            part.copy_(pixels)
-            if self.own_range:
-                low, high = part.amin((2, 3), keepdim=True), part.amax((2, 3), keepdim=True)
-                part.sub_(low).div_((high - low).clamp_(min=1.0))  # whole numbers: a constant channel becomes zero
-            part.mul_(self.scale).add_(self.shift)
+            self.normalise(pixels, out[start : start + len(chunk)])
         return out
+
+    def normalise(self, pixels: Tensor, out: Tensor) -> None:
+        """Writes what a network takes for uint8 images (B, 3, H, W), RGB, into ``out``, float32 of that shape."""
+        if self.stretched is not None:
+            pixels = torch.stack([self.stretched[band][pixels[:, band].long()] for band in range(3)], dim=1)
+        if self.flip_bands:
+            pixels = pixels.flip(1)
+        out.copy_(pixels)
+        if self.own_range:
+            low, high = out.amin((2, 3), keepdim=True), out.amax((2, 3), keepdim=True)
+            out.sub_(low).div_((high - low).clamp_(min=1.0))  # whole numbers: a constant channel becomes zero
+        out.mul_(self.scale).add_(self.shift)
 
 
 def _stretch_table(stretch: Sequence[tuple[float, float]]) -> Tensor:

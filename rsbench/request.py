@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rsbench import __version__
 from rsbench.errors import UserError, near_miss
 from rsbench.method import Method
 from rsbench.task import Protocol, Task
@@ -32,7 +33,8 @@ class Request:
         device: of torch.
         batch_size: images at once where it does not change the result beyond rounding; None is the usual one.
         use_cache: read and write cached features.
-        report: called with (done, all) while images are embedded or trained on.
+        report: called with (done, all) while images are embedded or trained on, and with a note such as
+            ``epoch 3/50, loss 0.21`` where there is one.
         work: folder for the checkpoints and the scratch of runs that train, so that a killed one can be continued;
             None is a temporary folder, which nothing can be continued from.
         pictures: how many of the reported items are drawn beside truth and prediction, where the kind has such.
@@ -53,7 +55,7 @@ class Request:
     device: str = "cpu"
     batch_size: int | None = None
     use_cache: bool = True
-    report: Callable[[int, int], Any] = lambda done, total: None
+    report: Callable[..., Any] = lambda done, total, note="": None
     work: Path | None = None
     pictures: int = 0
     fresh: bool = False
@@ -78,6 +80,66 @@ class Request:
         chosen = self.protocol.settings.get("image_size", 0)
         assert isinstance(chosen, int)  # checked above
         return chosen or self.method.weights(self.variant).preprocess.size
+
+
+    def identity(self, seed: int, about: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns all that can change the number of one seed: what its run id is the digest of.
+
+        Args:
+            seed: of everything random.
+            about: digest and arguments of the weights, as an Outcome has them.
+            extra: what else the number depends on, likewise.
+        """
+        weights = self.method.weights(self.variant)
+        return {
+            "method": self.method_id,
+            "weights": about.get("digest"),
+            "architecture": weights.architecture_name,
+            "kwargs": about.get("kwargs", dict(weights.kwargs)),
+            "preprocess": weights.preprocess.facts(),
+            "input_size": self.input_size,
+            "task": self.task.name,
+            "images": self.dataset.fingerprint,
+            "split": self.split.sha256,
+            "protocol": self.protocol.name,
+            "solver": self.protocol.solver,
+            "settings": dict(self.protocol.settings),
+            "seed": seed,
+            "precision": self.precision,
+            "device": self.device.partition(":")[0],
+            "rsbench": __version__,
+            **extra,
+        }
+
+    def check_task(self, known: Collection[str]) -> tuple[str, ...]:
+        """Returns the parts to report: those of the task that the split has.
+
+        Args:
+            known: the metrics that the evaluation gives.
+
+        Raises:
+            UserError: there is no part, the one to train on is missing, or the task wants a metric that is not known.
+        """
+        task, parts = self.task, self.dataset.parts
+        for metric in task.metrics:
+            if metric not in known:
+                raise UserError(f"Task {task.name!r} wants the metric {metric!r}.", near_miss(metric, known))
+        reported = tuple(part for part in task.report if part in parts)
+        if task.train not in parts or not reported:
+            raise UserError(
+                f"The split {self.split.name!r} has the parts {', '.join(parts)}; {task.name!r} trains on "
+                f"{task.train} and reports on {', '.join(task.report)}.",
+                "Choose another split.",
+            )
+        return reported
+
+    def check_size(self, multiple: int) -> None:
+        """Raises a UserError unless the input size is a multiple of ``multiple`` pixels."""
+        if self.input_size % multiple:
+            raise UserError(
+                f"{self.method_id} takes sides that are multiples of {multiple} px, not {self.input_size}.",
+                "Change it with --set image_size=N.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,8 @@ class Protocol:
         solver: which evaluation of the task's kind runs it (``sgd``, ``swept``, ``knn``, ``finetune``).
         settings: hyper-parameters by name; ``--set key=value`` can replace each, and no other.
         limits: lowest and highest value of a setting, or of each number of one that holds several.
+        choices: the values that a setting can have, where they are few.
+        assumed: settings on which the source of the protocol says nothing, so that their values are rsbench's.
         description: one sentence.
     """
 
@@ -37,12 +39,24 @@ class Protocol:
     solver: str
     settings: Mapping[str, Setting]
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
     description: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "Protocol")
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
         object.__setattr__(self, "limits", MappingProxyType(dict(self.limits)))
+        object.__setattr__(self, "choices", MappingProxyType(dict(self.choices)))
+        for key in (*self.choices, *self.assumed):
+            if key not in self.settings:
+                raise UserError(f"Protocol {self.name!r} has no setting {key!r}.", near_miss(key, self.settings))
+        for key, known in self.choices.items():
+            if self.settings[key] not in known:
+                raise UserError(
+                    f"Protocol {self.name!r}: {key} cannot be {self.settings[key]!r}.",
+                    near_miss(str(self.settings[key]), known),
+                )
         for key, value in self.settings.items():
             low, high = self.limits.get(key, (-math.inf, math.inf))
             numbers = value if isinstance(value, tuple) else (value,)
@@ -94,26 +108,42 @@ class Lazy:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """A named partition of a dataset, shipped as a file so that nobody draws it again.
+    """A named partition of a dataset: shipped as a file so that nobody draws it again, or made by a fixed rule.
+
+    Exactly one of ``file`` and ``draw`` is given; ``rsbench.datasets.splits.resolve_split`` serves both.
 
     Args:
         name: of the partition, such as ``seco`` or ``60-20-20``.
         file: file name inside ``package``; the format is that of ``rsbench.datasets.splits``.
         sha256: of the file.
-        counts: images per part.
+        counts: images per part, as the file has them.
+        draw: ``draw(root)`` makes the partition from the files under the folder ``root`` and returns a SplitList, the
+            same for the same files (``Lazy`` imports the function when it is called).
         package: dotted name of the package that holds the file.
         origin: where the partition comes from, in a sentence.
+
+    Raises:
+        UserError: neither or both of ``file`` and ``draw``, or a digest or counts without a file.
     """
 
     name: str
-    file: str
-    sha256: str
-    counts: Mapping[str, int]
+    file: str = ""
+    sha256: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    draw: Callable[[Path], Any] | None = None
     package: str = "rsbench.tasks.splits"
     origin: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", MappingProxyType(dict(self.counts)))
+        if bool(self.file) == (self.draw is not None):
+            what = "both a file and a rule" if self.file else "neither a file nor a rule"
+            raise UserError(f"The split {self.name!r} has {what} to draw it.", "Give either file or draw.")
+        if self.draw is not None and (self.sha256 or self.counts):
+            raise UserError(
+                f"The split {self.name!r} is drawn from the files that are there, and has a sha256 or counts.",
+                "Leave them out: they belong to a split file.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

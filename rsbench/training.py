@@ -42,6 +42,8 @@ class Plan:
         clip: gradient norm; 0 is no clipping.
         identity: all that must be equal for a checkpoint to be continued; plain JSON.
         checkpoint_every: steps between checkpoints; 0 is at the end of each epoch only.
+        checkpoint_seconds: the end of an epoch is passed over if the last checkpoint is younger; the end of the run
+            never is.
         notes: plain JSON that the caller adds to while it trains; kept in checkpoints and filled again on resuming.
     """
 
@@ -55,6 +57,7 @@ class Plan:
     clip: float = 0.0
     identity: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_every: int = 0
+    checkpoint_seconds: float = 0.0
     notes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -100,6 +103,7 @@ def train(
     if folder is not None:
         position, epochs = _open(fabric, module, optimizer, plan, folder, resume)
     module.train()
+    saved = time.monotonic()
     for epoch in range(position.epoch, plan.epochs):
         sums: dict[str, float] = epochs.pop() if position.step else {}
         for values in _steps(fabric, module, optimizer, plan, position):
@@ -110,12 +114,16 @@ def train(
             report(position, values)
             if folder is not None:
                 _append(fabric, folder, {"epoch": epoch, "step": position.total, **values})
-            whole = position.step == plan.steps_per_epoch
-            if not whole and plan.checkpoint_every and position.total % plan.checkpoint_every == 0:
+            due = plan.checkpoint_every and position.total % plan.checkpoint_every == 0
+            if folder is not None and due and position.step < plan.steps_per_epoch:
                 _save(fabric, module, optimizer, plan, position, [*epochs, sums], folder)
+                saved = time.monotonic()
         epochs.append({name: value / plan.steps_per_epoch for name, value in sums.items()})
         position.epoch, position.step = epoch + 1, 0
-        _save(fabric, module, optimizer, plan, position, epochs, folder)
+        old = position.epoch == plan.epochs or time.monotonic() - saved >= plan.checkpoint_seconds
+        if folder is not None and fabric.broadcast(old):  # the clock of one rank counts: saving waits for all
+            _save(fabric, module, optimizer, plan, position, epochs, folder)
+            saved = time.monotonic()
     return epochs
 
 
@@ -202,10 +210,8 @@ def _save(
     plan: Plan,
     position: Position,
     epochs: list[dict[str, float]],
-    folder: Path | None,
+    folder: Path,
 ) -> None:
-    if folder is None:
-        return
     if fabric.is_global_zero:
         state = {
             "schema": SCHEMA,

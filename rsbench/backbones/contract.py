@@ -13,12 +13,13 @@ STRIDES = (4, 8, 16, 32)
 class Backbone(nn.Module):
     """A network that turns images into a feature pyramid and into one vector per image.
 
-    Dense heads and detectors see only ``forward``, ``channels`` and ``strides``; probing sees only ``embed``
-    and ``embedding_dim``.
+    Dense heads and detectors see only ``forward`` or ``stages``, with their channels and strides; probing sees only
+    ``embed`` and ``embedding_dim``.
 
     Attributes:
         channels: channels of each map of the pyramid, finest first.
-        strides: (4, 8, 16, 32) whatever the architecture.
+        strides: (4, 8, 16, 32) whatever the architecture, unless ``dilate`` made a network finer.
+        stage_strides: strides of the maps that ``stages`` returns; the pyramid's where the network has one itself.
         embedding_dim: length D of the embedding.
         size_multiple: sides of the images that ``embed`` takes are multiples of it, in pixels.
         frozen: True once ``freeze`` was called.
@@ -26,6 +27,7 @@ class Backbone(nn.Module):
 
     channels: tuple[int, ...]
     strides: tuple[int, ...] = STRIDES
+    stage_strides: tuple[int, ...] = STRIDES
     embedding_dim: int
     size_multiple: int = 1
     frozen: bool = False
@@ -33,6 +35,27 @@ class Backbone(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         """Returns the pyramid of ``images`` (B, 3, H, W): maps (B, channels[i], H / strides[i], W / strides[i])."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Returns the same maps as ``forward`` at the strides at which the network computes them.
+
+        A plain transformer computes all at the stride of its patches, and resamples them for the pyramid; a dilated
+        network computes the last ones at a finer stride.
+
+        Args:
+            images: (B, 3, H, W).
+
+        Returns:
+            Maps (B, channels[i], H / stage_strides[i], W / stage_strides[i]).
+        """
+        return self(images)
+
+    def dilate(self, stride: int) -> Self:
+        """Computes no stage at a coarser stride than ``stride`` pixels, where the architecture can: see ResNet.
+
+        Weights stay as they are. Other architectures are left alone: ``stage_strides`` says what came of it.
+        """
+        return self
 
     def embed(self, images: Tensor) -> Tensor:
         """Returns the embeddings (B, D) of ``images`` (B, 3, H, W)."""

@@ -60,15 +60,25 @@ def linear_backend(precision: str, device: str) -> Literal["onednn", "torch"]:
 
 
 @contextmanager
+def fast_linear(precision: str, device: str) -> Iterator[None]:
+    """Within it, linear layers are multiplied by what ``linear_backend`` names; without gradients only."""
+    if linear_backend(precision, device) == "onednn":
+        with _OneDNNLinear():
+            yield
+    else:
+        yield
+
+
+@contextmanager
 def arithmetic(precision: str, device: str) -> Iterator[None]:
     """Within it, networks compute without gradients in ``precision`` (``fp32``, or ``bf16`` by autocast)."""
     kind = torch.device(device).type
-    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"):
-        if linear_backend(precision, device) == "onednn":
-            with _OneDNNLinear():
-                yield
-        else:
-            yield
+    with (
+        torch.inference_mode(),
+        torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"),
+        fast_linear(precision, device),
+    ):
+        yield
 
 
 class _OneDNNLinear(TorchFunctionMode):

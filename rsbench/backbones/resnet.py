@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import timm
 from torch import Tensor, nn
@@ -36,6 +36,29 @@ class ResNetBackbone(Backbone):
             x = layer(x)
             pyramid.append(x)
         return pyramid
+
+    def dilate(self, stride: int) -> Self:
+        """Computes the later stages at ``stride`` (8, 16 or 32 px) with dilated 3x3 convolutions.
+
+        Every 3x3 convolution of such a stage is dilated, as PSANet's authors do (Zhao et al. 2018, section 4.1), not all
+        but the first, as torchvision does. The weights stay as they are.
+
+        Raises:
+            UserError: another stride.
+        """
+        if stride not in STRIDES[1:]:
+            raise UserError(f"A ResNet cannot be dilated to the stride {stride}.", "Choose 8, 16 or 32.")
+        layers = (self.model.layer2, self.model.layer3, self.model.layer4)
+        for own, layer in zip(STRIDES[1:], layers, strict=True):
+            rate = max(1, own // stride)
+            if rate == 1:
+                continue
+            for block in layer:
+                block.conv2.stride, block.conv2.dilation, block.conv2.padding = (1, 1), (rate, rate), (rate, rate)
+                if block.downsample is not None:
+                    block.downsample[0].stride = (1, 1)
+        self.strides = self.stage_strides = tuple(min(own, stride) for own in STRIDES)
+        return self
 
     def embed(self, images: Tensor) -> Tensor:
         return self.forward(images)[-1].mean((2, 3))

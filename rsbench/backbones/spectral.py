@@ -85,6 +85,7 @@ class SpectralBackbone(Backbone):
     """
 
     size_multiple = PATCH
+    stage_strides = (PATCH,) * len(STRIDES)
 
     def __init__(self, model: SpectralTransformer, rgb: Rgb, spectral: Spectral) -> None:
         super().__init__()
@@ -105,15 +106,19 @@ class SpectralBackbone(Backbone):
             bands = images.flip(1).repeat(1, GROUPS if self.rgb == "tile" else 1, 1, 1)
         return bands[:, None]
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        check_sides(images, max(STRIDES), "the pyramid")
+    def stages(self, images: Tensor) -> list[Tensor]:
+        check_sides(images, self.size_multiple, "the patches")
         x, (groups, h, w) = self.model.tokens(self.volume(images))
         maps = []
         for tap in run_blocks(self.model.blocks, x, self.taps):
             parts = tap.unflatten(1, (groups, h * w))
             joined = parts.mean(1) if self.spectral == "mean" else torch.cat(parts.unbind(1), dim=2)
             maps.append(make_map(joined, (h, w)))
-        return make_pyramid(maps, PATCH)
+        return maps
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        check_sides(images, max(STRIDES), "the pyramid")
+        return make_pyramid(self.stages(images), PATCH)
 
     def embed(self, images: Tensor) -> Tensor:
         check_sides(images, self.size_multiple, "the embedding")

@@ -56,6 +56,7 @@ class ViTBackbone(Backbone):
         self.embedding_dim = model.embed_dim
         self.channels = (model.embed_dim,) * len(STRIDES)
         self.size_multiple = model.patch_embed.patch_size[0]
+        self.stage_strides = (self.size_multiple,) * len(STRIDES)
         self.taps = tap_indices(len(model.blocks))
 
     @classmethod
@@ -124,11 +125,14 @@ class ViTBackbone(Backbone):
             table = resample_positions(self.model.pos_embed, self.model.patch_embed.grid_size, (h, w), prefix=1)
         return x + table.to(x.dtype), (h, w)
 
+    def stages(self, images: Tensor) -> list[Tensor]:
+        check_sides(images, self.size_multiple, "the patches")
+        x, grid = self.tokens(images)
+        return [make_map(tap[:, 1:], grid) for tap in run_blocks(self.model.blocks, x, self.taps)]
+
     def forward(self, images: Tensor) -> list[Tensor]:
         check_sides(images, max(STRIDES), "the pyramid")
-        x, grid = self.tokens(images)
-        taps = run_blocks(self.model.blocks, x, self.taps)
-        return make_pyramid([make_map(tap[:, 1:], grid) for tap in taps], self.size_multiple)
+        return make_pyramid(self.stages(images), self.size_multiple)
 
     def embed(self, images: Tensor) -> Tensor:
         check_sides(images, self.size_multiple, "the embedding")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 import time
@@ -22,12 +21,12 @@ from rsbench.checkpoints.load import load_encoder
 from rsbench.checkpoints.read import sha256_file
 from rsbench.environment import environment
 from rsbench.errors import RunError, UserError, near_miss
+from rsbench.fabric import PRECISIONS, launch
 from rsbench.pretraining.images import ImageFolder, Order, Views, loader
 from rsbench.pretraining.model import MaskedImageModel, parameter_groups
 from rsbench.pretraining.options import FIXED, Options
 from rsbench.training import Plan, Report, train
 
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 ENCODER = "encoder.safetensors"
 PROVENANCE = "provenance.json"
 
@@ -66,23 +65,8 @@ class Machine:
 
     def fabric(self) -> Fabric:
         """Launches Fabric; ranks come from ``torchrun`` or SLURM where one of them started this process."""
-        if self.precision == "fp32":
-            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         devices: int | str = int(self.devices) if self.devices.isdigit() else self.devices
-        nodes = self.nodes
-        if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun has made one process per device already
-            devices = int(os.environ["LOCAL_WORLD_SIZE"])
-            nodes = int(os.environ["WORLD_SIZE"]) // devices
-        elif devices == "auto" and not (torch.cuda.is_available() and self.accelerator != "cpu"):
-            devices = 1
-        fabric = Fabric(
-            accelerator=self.accelerator,
-            devices=devices,
-            num_nodes=nodes,
-            precision=PRECISIONS[self.precision],  # type: ignore[arg-type]
-        )
-        fabric.launch()
-        return fabric
+        return launch(self.accelerator, self.precision, devices, self.nodes)
 
 
 def note_corrupt(batches: Any, images: ImageFolder, notes: dict[str, str]) -> Iterator[dict[str, Any]]:

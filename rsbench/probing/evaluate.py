@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rsbench.backbones import Backbone
 from rsbench.backbones.inference import linear_backend
 from rsbench.checkpoints.load import Loaded, load, source_kind
-from rsbench.errors import RunError, UserError, near_miss
+from rsbench.errors import RunError
 from rsbench.preprocessing import RESIZE, Preprocessor
 from rsbench.probing.cache import FeatureCache
 from rsbench.probing.extract import extract
@@ -34,7 +34,7 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
     Raises:
         UserError: before anything is computed, if the task wants what this evaluation does not give.
     """
-    parts = check_task(request)
+    parts = request.check_task(METRICS)
     drawn = request.checkpoint is None and isinstance(request.method.weights(request.variant).source, Random)
     loaded: Loaded | None = None
     problem: Problem | None = None
@@ -48,7 +48,7 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
                     load(request.method, request.variant, request.checkpoint, seed, request.accept_licence),
                     None,
                 )
-                _check_size(request, loaded.backbone)
+                request.check_size(loaded.backbone.size_multiple)
             weights = loaded.about()
             if request.protocol.solver == "finetune":
                 from rsbench.probing.finetune import finetune  # Lightning takes seconds to import
@@ -68,35 +68,6 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
         except KeyboardInterrupt:
             yield seed, Failure(reason="Interrupted.", status="interrupted", weights=weights, extra=extra(request))
             return
-
-
-def check_task(request: Request) -> tuple[str, ...]:
-    """Returns the parts to report: those of the task that the split has.
-
-    Raises:
-        UserError: there is none, the part to train on is missing, or the task wants a metric that is not known.
-    """
-    task, parts = request.task, request.dataset.parts
-    for metric in task.metrics:
-        if metric not in METRICS:
-            raise UserError(f"Task {task.name!r} wants the metric {metric!r}.", near_miss(metric, METRICS))
-    reported = tuple(part for part in task.report if part in parts)
-    if task.train not in parts or not reported:
-        raise UserError(
-            f"The split {request.split.name!r} has the parts {', '.join(parts)}; {task.name!r} trains on "
-            f"{task.train} and reports on {', '.join(task.report)}.",
-            "Choose another split.",
-        )
-    return reported
-
-
-def _check_size(request: Request, backbone: Backbone) -> None:
-    if request.input_size % backbone.size_multiple:
-        raise UserError(
-            f"{request.method_id} takes sides that are multiples of {backbone.size_multiple} px, "
-            f"not {request.input_size}.",
-            "Change it with --set image_size=N.",
-        )
 
 
 def extra(request: Request) -> dict[str, Any]:

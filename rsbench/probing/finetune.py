@@ -8,18 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from rsbench.backbones import Backbone
+from rsbench.fabric import launch_on
 from rsbench.preprocessing import Preprocessor
 from rsbench.probing.extract import batches, usual_batch
 from rsbench.probing.linear import epoch_order, initial_head
 from rsbench.probing.solve import Solution, recipe
 from rsbench.request import Request
 from rsbench.training import Plan, train
-
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
 class Classifier(nn.Module):
@@ -57,9 +55,7 @@ def finetune(request: Request, backbone: Backbone, reported: Sequence[str], seed
     size = min(sgd.batch_size, len(items))
     steps = -(-len(items) // size)
     preprocessor = Preprocessor(request.method.weights(request.variant).preprocess, request.input_size)
-    device = torch.device(request.device)
-    devices = 1 if device.index is None else [device.index]
-    fabric = Fabric(accelerator=device.type, devices=devices, precision=PRECISIONS[request.precision])  # type: ignore[arg-type]
+    fabric = launch_on(request.device, request.precision)
     torch.manual_seed(seed)
     model = Classifier(backbone, len(dataset.classes), seed)
     optimizer = torch.optim.SGD(

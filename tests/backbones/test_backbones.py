@@ -200,3 +200,45 @@ def test_errors_name_the_near_miss_and_a_wrong_return():
         create("swinb")
     with pytest.raises(UserError, match="returned a Linear"):
         create(lambda: nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_stages_are_the_maps_of_the_pyramid_at_their_own_strides(name):
+    backbone = tiny(name).eval()
+    images = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        stages, pyramid = backbone.stages(images), backbone(images)
+    for stage, level, own, stride in zip(stages, pyramid, backbone.stage_strides, backbone.strides, strict=True):
+        assert stage.shape == (1, level.shape[1], 64 // own, 96 // own)
+        if own == stride:
+            assert torch.equal(stage, level)
+
+
+def test_dilated_resnet_keeps_its_weights_and_the_first_stages():
+    plain, dilated = tiny("resnet50", layers=[1, 1, 1, 1]).eval(), tiny("resnet50", layers=[1, 1, 1, 1]).eval()
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        before, after = plain(images), dilated.dilate(8)(images)
+    assert dilated.stage_strides == (4, 8, 8, 8)
+    assert [tuple(level.shape[2:]) for level in after] == [(16, 16), (8, 8), (8, 8), (8, 8)]
+    assert torch.equal(before[1], after[1])
+    for (name, one), other in zip(plain.state_dict().items(), dilated.state_dict().values(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_dilation_is_the_convolution_on_every_second_place():
+    """Of a map that is the same in blocks of 2 x 2, a dilated stage gives the plain one's places, each four times."""
+    network = tiny("resnet50", layers=[1, 1, 1, 1]).eval()
+    block = network.model.layer4[0]
+    features = torch.rand(1, 1024, 6, 6)
+    with torch.inference_mode():
+        block.conv2.stride, block.downsample[0].stride = (1, 1), (1, 1)
+        small = block(features)
+        network.dilate(16)  # rate 2 in the last stage
+        large = block(features.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    torch.testing.assert_close(large[:, :, ::2, ::2], small)
+
+
+def test_other_dilations_are_refused():
+    with pytest.raises(UserError, match="cannot be dilated to the stride 4"):
+        tiny("resnet50").dilate(4)
