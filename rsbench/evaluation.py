@@ -73,6 +73,8 @@ def make_record(
     settings = dict(request.protocol.settings)
     kwargs = outcome.weights.get("kwargs", dict(weights.kwargs))
     identity = request.identity(seed, outcome.weights, outcome.extra)
+    resolved = {**settings, "precision": request.precision, "seed": seed}
+    assumed = {"assumed": list(request.protocol.assumed)} if request.protocol.assumed else {}
     measured: dict[str, Any] = {}
     if isinstance(outcome, Outcome):
         names = ("metrics", "intervals", "selected", "timings", "cost")
@@ -102,7 +104,7 @@ def make_record(
         flags=[*flags(request), *(outcome.flags if isinstance(outcome, Outcome) else ())],
         weights={"architecture": weights.architecture_name, "kwargs": kwargs, **outcome.weights},
         preprocess=weights.preprocess.facts(),
-        arguments={"given": dict(arguments), "resolved": {**settings, "precision": request.precision, "seed": seed}},
+        arguments={"given": dict(arguments), "resolved": resolved, **assumed},
         identity=identity,
         environment=environment(),
         command=command,

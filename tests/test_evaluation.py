@@ -1,6 +1,7 @@
 """From outcomes to records: what is written, what is removed, and which process does it."""
 
 import sys
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import pyarrow as pa
@@ -112,6 +113,15 @@ def test_a_kind_that_runs_in_one_process_refuses_torchrun(run, monkeypatch):
         run([outcome()])
 
 
+def test_settings_on_which_the_source_is_silent_are_named_as_assumed(run, request_):
+    [plain], _ = run([outcome()])
+    assert set(plain.arguments) == {"given", "resolved"}
+    protocol = replace(request_.protocol, assumed=("epochs",))
+    [record], _ = run([outcome()], replace(request_, protocol=protocol))
+    assert record.arguments == {**plain.arguments, "assumed": ["epochs"]}
+    assert record.id == plain.id
+
+
 def test_pictures_cannot_be_fewer_than_none(request_):
     with pytest.raises(UserError, match="-1 pictures"):
-        Request(**{**vars(request_), "pictures": -1})
+        replace(request_, pictures=-1)

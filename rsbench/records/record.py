@@ -44,7 +44,7 @@ class Record(BaseModel):
         method: full id, ``ctxmim/nano``.
         title: the row it makes in a table, ``CtxMIM, re-implemented, nano``.
         task: name of the task.
-        kind: of evaluation, ``classification``.
+        kind: of evaluation, ``classification`` or ``segmentation``.
         protocol: name of the protocol.
         settings: the hyper-parameters of the protocol as they were used.
         changed: the settings that the caller changed from the protocol's own, with their new values.
@@ -60,7 +60,8 @@ class Record(BaseModel):
         flags: sentences that belong beside the number: contamination, demo scenes, re-implemented, edge of grid.
         weights: digest, source, architecture, kwargs, number of parameters.
         preprocess: size, mean, std, unit, bands, interpolation.
-        arguments: ``given`` and ``resolved``.
+        arguments: ``given`` and ``resolved``; ``assumed`` names the settings on which the source of the protocol is
+            silent, where there are any.
         identity: all that can change the number.
         timings: seconds by stage.
         cost: parameters, FLOPs, images per second, peak memory.
