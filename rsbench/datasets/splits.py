@@ -39,12 +39,12 @@ _CLASS = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029/\\#{}][^\x00-\x1f\x7f-\x9
 
 @dataclass(frozen=True)
 class SplitList:
-    """A partition of a dataset, read from a split file.
+    """A partition of a dataset, as a split file has it.
 
     Args:
         name: of the partition.
         parts: the item ids of each part, sorted; the parts are disjoint.
-        sha256: hexadecimal digest of the bytes of the file.
+        sha256: hexadecimal digest of the bytes of the file, also where no file was written.
         unused: ids of images that exist in the dataset and belong to no part, sorted.
     """
 
@@ -71,6 +71,22 @@ def spell(pattern: str, class_name: str, number: int) -> str:
     return _FIELD.sub(lambda m: class_name if m[1] == "class" else str(number).zfill(int(m[2] or 0)), pattern)
 
 
+def resolve_split(split: Split, root: str | Path) -> SplitList:
+    """Returns the partition that a Split stands for: read from its file, or drawn from the files under ``root``.
+
+    Raises:
+        UserError: see ``read_split``; or the rule does not fit what lies under ``root``.
+    """
+    if split.draw is None:
+        return read_split(split)
+    found: SplitList = split.draw(Path(root))
+    if found.name != split.name:
+        raise UserError(
+            f"The rule of the split {split.name!r} draws one that is called {found.name!r}.", "Give both the same name."
+        )
+    return found
+
+
 def read_split(source: Split | str | Path) -> SplitList:
     """Reads a split file and checks it.
 
@@ -82,6 +98,8 @@ def read_split(source: Split | str | Path) -> SplitList:
         UserError: the file is missing or not in the format, or it is not the file that the Split describes.
     """
     if isinstance(source, Split):
+        if not source.file:
+            raise UserError(f"The split {source.name!r} has no file: it is drawn from what is there.", "Give a folder.")
         where = f"{source.package}/{source.file}"
         try:
             data = resources.files(source.package).joinpath(source.file).read_bytes()
@@ -114,11 +132,7 @@ def write_split(
     Raises:
         UserError: a name or pattern that the format cannot hold.
     """
-    codes = _choose_codes({part for row in assignment.values() for part in row if part})
-    lines = [f"# {line}" for text in origin for line in text.splitlines()]
-    lines += [f"name {name}", f"ids {ids}", "codes " + " ".join(f"{code}={part}" for part, code in codes.items())]
-    lines += [f"{key}\t" + "".join(codes[part] if part else UNUSED for part in row) for key, row in assignment.items()]
-    data = ("\n".join(lines) + "\n").encode()
+    data = _compose(name, ids, assignment, origin)
     found = _parse(data, str(path))  # whatever the format cannot hold is refused before a file exists
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,11 +148,33 @@ def write_split(
     return found
 
 
+def make_split(
+    *, name: str, ids: str, assignment: Mapping[str, Sequence[str]], origin: Iterable[str] = ()
+) -> SplitList:
+    """Returns what ``write_split`` would write and return, without a file.
+
+    >>> make_split(name="mine", ids="{class}_{number}", assignment={"a": ["train", "val", "train"]}).parts["train"]
+    ('a_1', 'a_3')
+    """
+    return _parse(_compose(name, ids, assignment, origin), name)
+
+
+def draw_order(class_name: str, numbers: Iterable[int], seed: int) -> list[int]:
+    """Shuffles image numbers of a class: in the order of the SHA-256 of ``seed/class/number``.
+
+    It is the same on every machine and for ever, which no random generator of a library promises, and the order of
+    two images does not depend on which others are there.
+
+    >>> draw_order("ship", [1, 2, 3, 4], seed=0)
+    [4, 3, 2, 1]
+    """
+    return sorted(numbers, key=lambda number: _digest(f"{seed}/{class_name}/{number}".encode()))
+
+
 def stratified(sizes: Mapping[str, int], shares: Mapping[str, float], seed: int) -> dict[str, list[str]]:
     """Draws a partition that has the same shares in every class.
 
-    The order of the draw is that of the SHA-256 of ``seed/class/number``: the same on every machine and for ever,
-    which no random generator of a library promises.
+    The order of the draw is that of ``draw_order``.
 
     Args:
         sizes: images per class.
@@ -156,7 +192,7 @@ def stratified(sizes: Mapping[str, int], shares: Mapping[str, float], seed: int)
         raise UserError(f"The shares {dict(shares)} do not add to 1.", "Give shares such as 0.6, 0.2 and 0.2.")
     rows = {}
     for class_name, size in sizes.items():
-        order = sorted(range(1, size + 1), key=lambda number: _digest(f"{seed}/{class_name}/{number}".encode()))
+        order = draw_order(class_name, range(1, size + 1), seed)
         row, start, total = [""] * size, 0, 0.0
         for part, share in shares.items():
             total += share
@@ -166,6 +202,15 @@ def stratified(sizes: Mapping[str, int], shares: Mapping[str, float], seed: int)
             start = stop
         rows[class_name] = row
     return rows
+
+
+def _compose(name: str, ids: str, assignment: Mapping[str, Sequence[str]], origin: Iterable[str]) -> bytes:
+    """Returns the bytes of a split file."""
+    codes = _choose_codes({part for row in assignment.values() for part in row if part})
+    lines = [f"# {line}" for text in origin for line in text.splitlines()]
+    lines += [f"name {name}", f"ids {ids}", "codes " + " ".join(f"{code}={part}" for part, code in codes.items())]
+    lines += [f"{key}\t" + "".join(codes[part] if part else UNUSED for part in row) for key, row in assignment.items()]
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _digest(data: bytes) -> str:

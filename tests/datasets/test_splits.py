@@ -9,10 +9,19 @@ from hypothesis import strategies as st
 
 from rsbench.datasets import resisc45
 from rsbench.datasets.layout import RESISC45
-from rsbench.datasets.splits import read_split, spell, stratified, write_split
+from rsbench.datasets.splits import (
+    SplitList,
+    draw_order,
+    make_split,
+    read_split,
+    resolve_split,
+    spell,
+    stratified,
+    write_split,
+)
 from rsbench.errors import UserError
 from rsbench.plugins import load
-from rsbench.task import Split
+from rsbench.task import Lazy, Split
 
 CLASSES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters="/\\#{}"), min_size=1)
 PARTS = st.sampled_from(["train", "val", "test", "extra", "tiny", ""])
@@ -137,6 +146,67 @@ def test_stratified_shares(size: int, seed: int, train: int) -> None:
     assert len(row) == size and "" not in row
     assert abs(row.count("train") - size * train / 10) <= 0.5
     assert row == stratified({"a": size}, shares, seed)["a"]  # a class does not depend on the others
+
+
+def halves(root: Path, name: str = "halves") -> SplitList:
+    """A rule: files in the order of their names, one to train, one to val."""
+    numbers = sorted(int(path.stem) for path in root.iterdir())
+    rows = [("train", "val")[number % 2] if number in numbers else "" for number in range(1, max(numbers) + 1)]
+    return make_split(name=name, ids="{class}{number}.jpg", assignment={"a": rows}, origin=["by a test"])
+
+
+def test_a_split_by_a_rule_is_drawn_from_what_is_there(tmp_path: Path) -> None:
+    for number in (1, 2, 5):
+        (tmp_path / f"{number}.jpg").touch()
+    found = resolve_split(Split(name="halves", draw=halves), tmp_path)
+    assert found.parts == {"train": ("a2.jpg",), "val": ("a1.jpg", "a5.jpg")}
+    text = "# by a test\nname halves\nids {class}{number}.jpg\ncodes t=train v=val\na\tvt--v\n"
+    assert found.sha256 == hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / "6.jpg").touch()
+    again = resolve_split(Split(name="halves", draw=halves), tmp_path)
+    assert again.parts["train"] == ("a2.jpg", "a6.jpg") and again.sha256 != found.sha256
+    with pytest.raises(UserError, match="called 'halves'"):
+        resolve_split(Split(name="other", draw=halves), tmp_path)
+    with pytest.raises(UserError, match="has no file"):
+        read_split(Split(name="halves", draw=halves))
+
+
+def test_a_split_with_a_file_needs_no_folder() -> None:
+    assert resolve_split(SPLITS[0], "absent") == read_split(SPLITS[0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [({}, "neither a file nor a rule"), ({"file": "a.txt", "draw": halves}, "both a file and a rule"),
+     ({"draw": halves, "sha256": "00"}, "has a sha256 or counts"),
+     ({"draw": halves, "counts": {"train": 1}}, "has a sha256 or counts")],
+)  # fmt: skip
+def test_a_split_has_one_source(wrong: dict, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        Split(name="n", **wrong)
+
+
+def test_a_rule_can_be_named_and_imported_later(tmp_path: Path) -> None:
+    with pytest.raises(ModuleNotFoundError):
+        resolve_split(Split(name="n", draw=Lazy("rsbench.no_such_module:draw")), tmp_path)
+
+
+@settings(deadline=None)
+@given(numbers=st.sets(st.integers(1, 500), min_size=2, max_size=30))
+def test_the_order_of_two_does_not_depend_on_the_others(numbers: set[int]) -> None:
+    order = draw_order("a", numbers, 0)
+    everything = draw_order("a", range(1, 501), 0)
+    assert order == [number for number in everything if number in numbers]
+
+
+@settings(deadline=None)
+@given(rows=st.dictionaries(st.sampled_from("abc"), st.lists(PARTS).map(lambda row: ["train", *row]), min_size=1))
+def test_a_made_split_is_the_one_that_would_be_written(
+    rows: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("split") / "list.txt"
+    written = write_split(path, name="n", ids="{class}_{number}", assignment=rows, origin=["x"])
+    assert make_split(name="n", ids="{class}_{number}", assignment=rows, origin=["x"]) == written
 
 
 def test_another_seed_gives_another_draw() -> None:
