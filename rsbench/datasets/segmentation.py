@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -48,7 +48,8 @@ def all_zero(image: np.ndarray) -> np.ndarray:
     >>> all_zero(np.array([[[0, 0, 0], [0, 0, 7]]], np.uint8)).tolist()
     [[True, False]]
     """
-    return np.logical_not(image.any(axis=2))
+    zero: np.ndarray = (image[..., 0] | image[..., 1] | image[..., 2]) == 0  # any(axis=2) takes ten times as long
+    return zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +99,18 @@ class SegmentationDataset:
         known = self._known.get(key)
         if known is None:
             labels = self.read_labels(key)
-            self._compare(key, image, labels)
-            self._known[key] = (labels.shape, zlib.compress(labels.tobytes(), _LEVEL))
+            top = int(labels[labels != IGNORE].max(initial=0))
+            if top >= len(self.classes):
+                self._refuse(key, f"a pixel has the label {top} where there are {len(self.classes)} classes")
         else:
             shape, packed = known
             labels = np.frombuffer(bytearray(zlib.decompress(packed)), np.uint8).reshape(shape)
-            self._compare(key, image, labels)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            self._refuse(key, f"its image is {image.dtype} {image.shape}, not uint8 (H, W, 3)")
+        if labels.dtype != np.uint8 or labels.shape != image.shape[:2]:
+            self._refuse(key, f"its labels are {labels.dtype} {labels.shape}, its image has {image.shape[:2]} pixels")
+        if known is None:
+            self._known[key] = (labels.shape, zlib.compress(labels.tobytes(), _LEVEL))
         return Tile(image, labels, self.find_no_data(image))
 
     def check(self, report: Callable[[int, int], Any] = lambda done, total: None) -> None:
@@ -137,18 +144,10 @@ class SegmentationDataset:
             return error.message
         return ""
 
-    def _compare(self, key: str, image: np.ndarray, labels: np.ndarray) -> None:
-        """Refuses what a reader must not return: other shapes, other types, a class that does not exist."""
-        wrong = ""
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            wrong = f"its image is {image.dtype} {image.shape}, not uint8 (H, W, 3)"
-        elif labels.dtype != np.uint8 or labels.shape != image.shape[:2]:
-            wrong = f"its labels are {labels.dtype} {labels.shape}, not uint8 {image.shape[:2]} as its image"
-        elif labels.size and (top := int(labels[labels != IGNORE].max(initial=0))) >= len(self.classes):
-            wrong = f"a pixel has the label {top} where there are {len(self.classes)} classes"
-        if wrong:
-            names = ", ".join(map(str, self.files(key)))
-            raise UserError(f"The item {key!r} of {self.name} is not valid: {wrong} ({names}).", "Correct its reader.")
+    def _refuse(self, key: str, reason: str) -> NoReturn:
+        """Says what a reader must not return: other types, other shapes, a class that does not exist."""
+        names = ", ".join(map(str, self.files(key)))
+        raise UserError(f"The item {key!r} of {self.name} is not valid: {reason} ({names}).", "Correct its reader.")
 
 
 def _file_sha256(path: Path) -> bytes:
