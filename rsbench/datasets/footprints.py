@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ _CRS84 = re.compile(r"(?:.*[:/])?CRS:?84", re.IGNORECASE)  # WGS 84, longitude f
 _EPSG = re.compile(
     r"(?:urn:(?:x-)?ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?EPSG(?:[:/][\w.]*)?[:/](\d+)", re.I
 )
+_DRAWING = threading.Lock()  # rasterio hides a warning of its own while it draws, in a way that needs one thread only
 _RESTORE = "Restore it from the original archive."
 
 
@@ -52,6 +54,11 @@ class Grid:
         """Turns coordinates of shape (K, 2) into pixels, (column, row), likewise of shape (K, 2)."""
         a, b, c, d, e, f, *_ = ~self.transform
         return np.stack([a * points[:, 0] + b * points[:, 1] + c, d * points[:, 0] + e * points[:, 1] + f], axis=1)
+
+    def to_ground(self, column: float, row: float) -> tuple[float, float]:
+        """Returns the coordinates of a place in pixels."""
+        a, b, c, d, e, f, *_ = self.transform
+        return a * column + b * row + c, d * column + e * row + f
 
 
 Rings = tuple[np.ndarray, ...]
@@ -126,7 +133,9 @@ def rasterise(footprints: tuple[Footprint, ...], grid: Grid) -> np.ndarray:
     ]
     if not shapes:
         return np.zeros((grid.height, grid.width), np.uint8)
-    return rasterize(shapes, (grid.height, grid.width), 0, transform=grid.transform, default_value=1, dtype=np.uint8)
+    size = (grid.height, grid.width)
+    with _DRAWING:
+        return rasterize(shapes, size, 0, transform=grid.transform, default_value=1, dtype=np.uint8)
 
 
 def _parse(path: Path) -> dict[str, Any] | None:

@@ -177,14 +177,15 @@ def _scan(base: Path) -> tuple[dict[str, int], set[str]]:
     present: dict[str, int] = {}
     folders: set[str] = set()
     for entry in sorted(os.scandir(base), key=lambda entry: entry.name):
-        if _is_system(entry.name) or not entry.is_dir():
+        if is_system(entry.name) or not entry.is_dir():
             continue  # loose files beside the class folders, such as a read-me or the lists, are no images
         folders.add(entry.name)
         for item in os.scandir(entry.path):
-            if not _is_system(item.name):
+            if not is_system(item.name):
                 present[f"{entry.name}/{item.name}"] = item.stat().st_size if item.is_file() else 0
     return present, folders
 
 
-def _is_system(name: str) -> bool:
+def is_system(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that a system leaves behind."""
     return name.startswith(".") or name.lower() in _SYSTEM_FILES
