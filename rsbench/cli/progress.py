@@ -26,8 +26,7 @@ class PretrainingProgress:
 
     def __init__(self, epochs: int, steps: int, batch_size: int) -> None:
         self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
-        ranks = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")  # of torchrun, SLURM, Lightning's own launcher
-        self.main = all(os.environ.get(name, "0") == "0" for name in ranks)
+        self.main = is_main()
         self.console = Console(stderr=True)
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -79,7 +78,7 @@ class PretrainingProgress:
 
 
 class EvaluationProgress:
-    """Shows how many images of how many are done; nothing where standard error is no terminal.
+    """Shows how many images or steps of how many are done; notes alone where standard error is no terminal.
 
     Args:
         title: before the bar.
@@ -87,6 +86,7 @@ class EvaluationProgress:
 
     def __init__(self, title: str) -> None:
         self.title = title
+        self.main = is_main()
         self.console = Console(stderr=True)
         self.bar: Progress | None = None
         self.task: Any = None
@@ -97,18 +97,28 @@ class EvaluationProgress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.pause()
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        if not self.main:
+            return
         if not self.console.is_terminal:
+            if note:
+                print(note, file=sys.stderr, flush=True)
             return
         if self.bar is None:
-            columns = (TextColumn(self.title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self.bar = Progress(*columns, console=self.console, transient=True)
-            self.task = self.bar.add_task("", total=total)
+            columns = (TextColumn(self.title), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+            self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+            self.task = self.bar.add_task("", total=total, note="")
             self.bar.start()
-        self.bar.update(self.task, completed=done, total=total)
+        self.bar.update(self.task, completed=done, total=total, **({"note": note} if note else {}))
 
     def pause(self) -> None:
         """Takes the bar away before something is printed."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+
+def is_main() -> bool:
+    """Whether this is the first process of a launch by torchrun, SLURM or Lightning."""
+    ranks = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
+    return all(os.environ.get(name, "0") == "0" for name in ranks)

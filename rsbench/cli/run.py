@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rsbench.records import Record
 
 DEMO_SEED = 0
+WORK = ".training"  # in the folder of all runs: checkpoints of those that are not finished
 
 
 def run(
@@ -47,6 +48,12 @@ def run(
         int | None, typer.Option(min=1, help="Images at once while embedding; about a million pixels by default.")
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch the dataset if it is not there.")] = False,
+    pictures: Annotated[
+        int, typer.Option(min=0, help="Draw image, truth and prediction of so many items (dense tasks).")
+    ] = 0,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Train anew although a checkpoint of this run is there.")
+    ] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write cached features.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each record as one line of JSON.")] = False,
     plugin: Plugins = None,
@@ -61,6 +68,8 @@ def run(
     changed_protocol = own.with_settings(parsed)
     changed = {key: changed_protocol.settings[key] for key in parsed}
     seed_list = parse_seeds(seeds)
+    if pictures and the_task.kind == "classification":
+        raise UserError(f"{the_task.title} has one label per image: there is nothing to draw.", "Leave out --pictures.")
     if checkpoint is not None and not checkpoint.is_file():
         what = "is a folder" if checkpoint.is_dir() else "does not exist"
         raise UserError(f"The checkpoint {checkpoint} {what}.", "Give the path of a file.")
@@ -90,6 +99,9 @@ def run(
             device=pick_device(device),
             batch_size=batch_size,
             use_cache=not no_cache,
+            work=store_folder / WORK,
+            pictures=pictures,
+            fresh=fresh,
             report=report,
         )
         command = shlex.join(["rsbench", *sys.argv[1:]])
@@ -106,7 +118,7 @@ def run(
 
 def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple[Any, Any, str]:
     """Returns the dataset, its SplitList, and ``real`` or ``demo``."""
-    from rsbench.datasets.splits import read_split
+    from rsbench.datasets.splits import resolve_split
 
     if data == "demo":
         if split or download:
@@ -119,7 +131,6 @@ def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple
         own = task.demo(root, DEMO_SEED)
         return task.open(root, own), own, "demo"
     root = Path(data) if data else data_home() / task.name
-    chosen = read_split(task.split(split))
     if download:
         if task.download is None:
             raise UserError(f"{task.title} cannot be fetched by a program.", f"Get it from {task.url}.")
@@ -127,6 +138,7 @@ def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple
     if not data and not root.exists():
         hint = "Pass --data DIR, --download to fetch it, or --data demo to try with procedural scenes."
         raise UserError(f"{task.title} is not at {root}.", hint)
+    chosen = resolve_split(task.split(split), root)
     return task.open(root, chosen), chosen, "real"
 
 

@@ -59,7 +59,7 @@ class Tiles:
 
     def join(self, tiles: Sequence[tuple[str, np.ndarray, np.ndarray]], canvas: tuple[int, int]) -> Batch:
         """Makes a batch of (id, uint8 image (h, w, 3), uint8 labels (h, w)) on a canvas (H, W) that holds them all."""
-        images = torch.zeros((len(tiles), 3, *canvas), memory_format=torch.channels_last)
+        images = torch.zeros(len(tiles), *canvas, 3).permute(0, 3, 1, 2)  # channels last
         labels = torch.full((len(tiles), *canvas), IGNORE, dtype=torch.int64)
         for row, (_, image, label) in enumerate(tiles):
             h, w = label.shape
