@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -208,8 +208,12 @@ class Store:
 
         return [record for record in self if all(fits(record, *item) for item in filters.items())]
 
-    def predictions(self, run: str) -> pyarrow.Table | None:
+    def predictions(self, run: str, columns: Sequence[str] | None = None) -> pyarrow.Table | None:
         """Returns the predictions of a run, or None where it left none.
+
+        Args:
+            run: id.
+            columns: read only these, as far as they are there; None reads all, masks of segmentation too.
 
         Raises:
             UserError: there is no such run, or its predictions cannot be read.
@@ -221,7 +225,8 @@ class Store:
             if (folder / RECORD).exists() and not (folder / PREDICTIONS).exists():
                 return None
             with pyarrow.parquet.ParquetFile(folder / PREDICTIONS) as file:  # read_table would import pandas
-                return file.read()
+                names = file.schema_arrow.names
+                return file.read(columns=None if columns is None else [name for name in columns if name in names])
 
         try:
             return self._open(run, read)

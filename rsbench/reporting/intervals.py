@@ -1,4 +1,8 @@
-"""Intervals for the cells of a table, from the per-item values that the runs left."""
+"""Intervals for the cells of a table, from what the runs left of each item.
+
+Two kinds of metric have one: means over items (top-1), which have a column of their own, and scores of a sum over items
+(mIoU), which follow from the column ``confusion``.
+"""
 
 from __future__ import annotations
 
@@ -13,37 +17,67 @@ if TYPE_CHECKING:
     import pyarrow
     from numpy.typing import NDArray
 
+Scored = tuple[list[dict[str, float]], dict[str, tuple[float, float]]]
+_TOLERANCE = 1e-3  # percentage points between a record's metric and what its items give
+
 
 def interval_over_items(
     predictions: Predictions, records: Sequence[Record], part: str, metric: str
 ) -> tuple[float, float] | None:
-    """Returns the 95 % interval: the record's own for one seed, else that of the items averaged over seeds.
+    """Returns the 95 % interval: the record's own for one seed, else that of the mean over seeds on the same items.
 
-    None where the runs left no per-item values, where the items differ, or where the mean of the items is not the
-    metric (mIoU, AP): then no interval over seeds follows from them.
+    None where the runs left nothing of their items, where the items differ, or where they do not give the metric of
+    the record: then no interval over seeds follows from them.
     """
     key = f"{part}/{metric}"
     if len(records) == 1:
         return records[0].intervals.get(key)
     if not all(key in record.intervals for record in records):
         return None  # spares opening files that cannot help
+    runs = [record.id for record in records]
+    recorded = [record.metrics[key] for record in records]
+    if all(predictions.has(run, metric) for run in runs):
+        return _of_means(predictions, runs, part, metric, recorded)
+    return _of_sums(predictions, runs, part, metric, recorded)
+
+
+def _of_means(
+    predictions: Predictions, runs: Sequence[str], part: str, metric: str, recorded: Sequence[float]
+) -> tuple[float, float] | None:
+    """Of a metric that is a mean over items: that of the items averaged over seeds."""
     from rsbench.statistics import seed_averaged_interval
 
-    found = [predictions.values(record.id, part, metric) for record in records]
+    found = [predictions.values(run, part, metric) for run in runs]
     if any(a is not None and b is not None and not a[0].equals(b[0]) for a, b in pairwise(found)):
-        found = [predictions.values(record.id, part, metric, ordered=True) for record in records]
+        found = [predictions.values(run, part, metric, ordered=True) for run in runs]
     rows = []
-    for record, item in zip(records, found, strict=True):
+    for value, item in zip(recorded, found, strict=True):
         if item is None or found[0] is None or not item[0].equals(found[0][0]):
             return None
-        if abs(item[1].mean() - record.metrics[key]) > 1e-3:
+        if abs(item[1].mean() - value) > _TOLERANCE:
             return None
         rows.append(item[1])
     return seed_averaged_interval(rows)
 
 
+def _of_sums(
+    predictions: Predictions, runs: Sequence[str], part: str, metric: str, recorded: Sequence[float]
+) -> tuple[float, float] | None:
+    """Of a score of a sum over items: the same items are drawn for all seeds, and each seed is scored by itself."""
+    found = predictions.scores(runs, part)
+    if found is None:
+        return None
+    values, bounds = found
+    if metric not in bounds or any(
+        abs(100 * of_run.get(metric, -1.0) - value) > _TOLERANCE for of_run, value in zip(values, recorded, strict=True)
+    ):
+        return None
+    low, high = bounds[metric]
+    return 100 * low, 100 * high
+
+
 class Predictions:
-    """Per-item values of the runs of a store; each file is opened once.
+    """What the runs of a store left of each item; each column is read once, and masks are not.
 
     Arrow's functions that take or give Python and NumPy values import pandas, which costs more than all the rest
     of a table; those used here do not.
@@ -51,7 +85,20 @@ class Predictions:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.tables: dict[str, pyarrow.Table | None] = {}
+        self.tables: dict[tuple[str, str], pyarrow.Table | None] = {}
+        self.scored: dict[tuple[tuple[str, ...], str], Scored | None] = {}
+
+    def has(self, run: str, column: str) -> bool:
+        """Whether the run left a column of this name beside part and item, with at least one row."""
+        return self._table(run, column) is not None
+
+    def _table(self, run: str, column: str) -> pyarrow.Table | None:
+        names = ("part", "item", column)
+        if (run, column) not in self.tables:
+            table = self.store.predictions(run, names)
+            whole = table is not None and set(names) <= set(table.column_names) and len(table) > 0
+            self.tables[run, column] = table if whole else None
+        return self.tables[run, column]
 
     def values(
         self, run: str, part: str, metric: str, ordered: bool = False
@@ -66,12 +113,9 @@ class Predictions:
         """
         import numpy as np
 
-        if run not in self.tables:
-            self.tables[run] = self.store.predictions(run)
-        table = self.tables[run]
-        if table is None or not {"part", "item", metric} <= set(table.column_names) or len(table) == 0:
+        table = self._table(run, metric)
+        if table is None:
             return None
-        table = table.select(["part", "item", metric])
         if ordered:
             table = table.sort_by([("part", "ascending"), ("item", "ascending")])
         parts = table["part"].combine_chunks().dictionary_encode()
@@ -86,3 +130,41 @@ class Predictions:
             return None
         values = np.asarray(np.from_dlpack(numbers.cast("float64").combine_chunks()), dtype=np.float64)
         return table["item"].slice(int(rows[0]), len(rows)), 100 * values
+
+    def scores(self, runs: Sequence[str], part: str) -> Scored | None:
+        """Returns the scores of each run, and the interval of their mean over the runs, as fractions by name.
+
+        None where a run left no counts, or counts of other items or classes than the others.
+
+        Args:
+            runs: ids, one per seed.
+            part: of the split.
+        """
+        key = (tuple(runs), part)
+        if key not in self.scored:
+            self.scored[key] = self._scores(runs, part)
+        return self.scored[key]
+
+    def _scores(self, runs: Sequence[str], part: str) -> Scored | None:
+        tables = [self._table(run, "confusion") for run in runs]
+        if any(table is None for table in tables):
+            return None
+        import numpy as np
+
+        from rsbench.segmentation.metrics import bootstrap_scores, scores
+        from rsbench.segmentation.predictions import class_names, confusions
+
+        try:
+            names = [class_names(table.schema) for table in tables if table is not None]
+            found = [confusions(table, part) for table in tables if table is not None]
+        except ValueError:  # not counts of pixels, or not of every item
+            return None
+        orders = [sorted(range(len(items)), key=items.__getitem__) for items, _ in found]
+        first = [found[0][0][row] for row in orders[0]]
+        for own, (items, _), order in zip(names, found, orders, strict=True):
+            if own != names[0] or [items[row] for row in order] != first:
+                return None
+        if not first:
+            return None
+        counts = np.stack([of_run[order] for (_, of_run), order in zip(found, orders, strict=True)])
+        return [scores(of_run, names[0]) for of_run in counts.sum(axis=1)], bootstrap_scores(counts, names[0])

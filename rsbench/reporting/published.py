@@ -15,12 +15,13 @@ class PublishedColumn:
     """One column of a table of the paper, and what rsbench has to put beside it.
 
     Args:
-        key: column of the CSV file.
+        key: column of the CSV file; any other name if the column is not the paper's.
         title: as rsbench prints it.
         decimals: printed for measured values.
         task: name of the task that measures it.
         part: part of the split that the paper reports on.
         metric: name of the metric, without the part.
+        published: whether the paper has this column; else only measured values stand in it.
     """
 
     key: str
@@ -29,11 +30,12 @@ class PublishedColumn:
     task: str
     part: str
     metric: str
+    published: bool = True
 
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One row as printed, without the citation; ``values`` holds the printed digits by column key."""
+    """One row as printed, without the citation; ``values`` holds the printed digits by key of the paper's columns."""
 
     group: str
     method: str
@@ -76,7 +78,7 @@ def published_table(number: int) -> PublishedTable:
     rows = tuple(
         PublishedRow(
             **{name: row[name] for name in ("group", "method", "backbone", "variant")},
-            values={column.key: row[column.key] for column in columns},
+            values={column.key: row[column.key] for column in columns if column.published},
         )
         for row in csv.DictReader(text.splitlines())
     )

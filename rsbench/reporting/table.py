@@ -177,11 +177,12 @@ class _Builder:
         )  # fmt: skip
 
     def _sources(self) -> list[_Source]:
-        """Every published column, followed by the measured ones that belong beside it."""
+        """Every column of the configuration: as the paper has it, if it has it, then the measured ones beside it."""
         found: list[_Source] = []
         by_place = places(self.records)
         for column in self.published.columns:
-            found.append(_Source(column, None, column.part, {}))
+            if column.published:
+                found.append(_Source(column, None, column.part, {}))
             for place in sorted(by_place, key=lambda p: (p.protocol, p.changed, p.split, p.size or 0)):
                 if place.task != column.task:
                     continue
@@ -242,6 +243,9 @@ class _Builder:
                 "without the variance between seeds), ± standard deviation over seeds, number of seeds, input size. "
                 "Measured values are not ranked: protocols, splits and input sizes differ."
             )
+        own = [column for column in self.published.columns if not column.published]
+        for name in (c.title for c in own if any(shown.key.startswith(f"{c.key}@") for shown in columns)):
+            notes.append(f"{name} is not in the paper's table: it is measured only.")
         if any(section.title == DEMO for section in sections):
             notes.append("Demo scenes are drawn by a program; their numbers say that the harness runs, nothing else.")
         return notes

@@ -36,6 +36,11 @@ def test_a_run_comes_back_as_it_was_written(store, make):
     assert folders(store) == [record.id]
 
 
+def test_some_columns_of_the_predictions_are_read_as_far_as_they_are_there(store, make):
+    store.write(make(), TABLE)
+    assert store.predictions(make().id, ["top1", "mask", "part"]).equals(TABLE.select(["top1", "part"]))
+
+
 def test_a_missing_store_is_empty_and_is_not_made_by_reading(store):
     assert list(store) == []
     assert not store.root.exists()
