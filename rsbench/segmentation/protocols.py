@@ -60,11 +60,11 @@ FROZEN = Protocol(
     choices=_CHOICES,
     settings={
         **PAPER.settings,
-        "head": "upernet",
+        "head": "linear",
         "lr": 1e-3,
         "epochs": 20,
     },
-    description="UPerNet (or head=linear) on the pyramid of the frozen backbone; the same recipe for every backbone.",
+    description="One linear layer per position (or head=upernet) on the pyramid of the frozen backbone, trained alone.",
 )
 
 PROTOCOLS = (PAPER, FROZEN)

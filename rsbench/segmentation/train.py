@@ -98,7 +98,7 @@ def fit(
     def losses(module: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
         return module(batch.images.to(fabric.device), batch.labels.to(fabric.device))
 
-    return train(
+    history = train(
         fabric,
         module,
         optimizer,
@@ -116,6 +116,10 @@ def fit(
         resume,
         _reporter(request.report, steps, epochs),
     )
+    if fabric.world_size > 1:  # statistics of BatchNorm were moved by each process alone in the last step
+        for buffer in model.buffers():
+            torch.distributed.broadcast(buffer, src=0)
+    return history
 
 
 def _reporter(report: Callable[..., Any], steps: int, epochs: int) -> Callable[[Position, Mapping[str, float]], None]:
