@@ -109,7 +109,9 @@ class EvaluationProgress:
             self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
             self.task = self.bar.add_task("", total=total, note="")
             self.bar.start()
-        self.bar.update(self.task, completed=done, total=total, **({"note": note} if note else {}))
+        self.bar.update(self.task, completed=done, total=total)
+        if note:
+            self.bar.update(self.task, note=note)
 
     def pause(self) -> None:
         """Takes the bar away before something is printed."""

@@ -125,7 +125,9 @@ def whole_batches(tiles: Tiles, items: Sequence[str], least: int, batch_size: in
             chosen = items[start : start + batch_size]
             groups: dict[tuple[int, int], list[tuple[str, np.ndarray, np.ndarray]]] = {}
             for key, tile in zip(chosen, decoders.map(tiles.load, chosen), strict=True):
-                groups.setdefault(canvas_for(*tile.labels.shape, least), []).append((key, tile.image, tile.labels))
+                groups.setdefault(canvas_for(tile.labels.shape[0], tile.labels.shape[1], least), []).append(
+                    (key, tile.image, tile.labels)
+                )
             return [tiles.join(members, canvas) for canvas, members in groups.items()]
 
         for batches in _ahead(maker, make, range(0, len(items), batch_size)):

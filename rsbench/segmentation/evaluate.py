@@ -27,6 +27,7 @@ from rsbench.request import Failure, Outcome, Request, peak_memory
 from rsbench.segmentation.data import CELL, Tiles, whole_batches
 from rsbench.segmentation.metrics import bootstrap_scores, score_names, scores
 from rsbench.segmentation.model import Segmenter
+from rsbench.segmentation.pictures import draw_tiles
 from rsbench.segmentation.predictions import PredictionWriter, confusions, merge
 from rsbench.segmentation.train import build, fit
 from rsbench.sources import Random
@@ -118,7 +119,9 @@ def _one_seed(
     count = sum(len(request.dataset.parts[part]) for part in parts)
     attachments = {}
     if request.pictures and fabric.is_global_zero:
-        attachments["pictures"] = _draw(request, tiles, file, parts[0], folder / "pictures")
+        attachments["pictures"] = draw_tiles(
+            folder / "pictures", tiles.load, file, parts[0], request.dataset.classes, request.pictures
+        )
     fabric.barrier()  # whoever writes the record removes the folder, and all have read it by now
     return Outcome(
         metrics=metrics,
@@ -201,11 +204,6 @@ def _checked(request: Request, part: str, counts: np.ndarray) -> dict[str, float
             "Train longer, or at another rate (--set epochs=N, --set lr=X).",
         )
     return scores(counts, classes)
-
-
-def _draw(request: Request, tiles: Tiles, file: Path, part: str, folder: Path) -> Path:
-    """Draws tiles of a part, from the worst to the best, and returns the folder with the pictures."""
-    raise NotImplementedError
 
 
 def _cost(model: Segmenter, size: int) -> dict[str, Any]:

@@ -217,7 +217,7 @@ def test_two_processes_end_with_one_network_and_predict_as_one_does(tmp_path):
 
 
 def test_two_processes_write_one_record_and_count_every_tile_once(tmp_path):
-    done = torchrun(2, "-m", "rsbench", *BASE, "--results", str(tmp_path / "on2"), "--json")
+    done = torchrun(2, "-m", "rsbench", *BASE, "--results", str(tmp_path / "on2"), "--json", "--pictures", "2")
     assert done.returncode == 0, done.stderr
     [line] = done.stdout.splitlines()
     record = json.loads(line)
@@ -226,6 +226,7 @@ def test_two_processes_write_one_record_and_count_every_tile_once(tmp_path):
     assert items == list(tiny_segmentation.PARTS["val"]), "seven tiles over two processes, none twice"
     assert torch.equal(torch.from_numpy(counts.sum(0)), oracle(file))
     assert record["identity"]["processes"] == 2
+    assert len(list((tmp_path / "on2" / record["id"] / "pictures").glob("*.png"))) == 2
 
 
 def test_processes_that_cannot_share_a_batch_are_told(tmp_path):
