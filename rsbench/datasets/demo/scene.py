@@ -18,6 +18,7 @@ from rsbench.datasets.demo.eurosat_scenes import EUROSAT_RECIPES
 from rsbench.datasets.demo.resisc_built import BUILT
 from rsbench.datasets.demo.resisc_nature import NATURE
 from rsbench.datasets.demo.resisc_transport import TRANSPORT
+from rsbench.datasets.demo.rio_scenes import RIO_RECIPES
 from rsbench.errors import UserError, near_miss
 
 VERSION = 1  # of the pictures: raised when the same seed gives other ones
@@ -40,13 +41,17 @@ class Recipe:
     gain: tuple[float, float] = (0.85, 1.15)
 
 
-RECIPES: dict[str, Recipe] = {
-    f"eurosat/{name}": Recipe(build, (10.0, 10.0), (0.18, 0.38), (0.75, 1.05))
-    for name, build in EUROSAT_RECIPES.items()
-} | {
-    f"resisc45/{name}": Recipe(build, (0.85 * gsd, 1.15 * gsd))
-    for name, (build, gsd) in sorted((NATURE | TRANSPORT | BUILT).items())
-}
+RECIPES: dict[str, Recipe] = (
+    {
+        f"eurosat/{name}": Recipe(build, (10.0, 10.0), (0.18, 0.38), (0.75, 1.05))
+        for name, build in EUROSAT_RECIPES.items()
+    }
+    | {
+        f"resisc45/{name}": Recipe(build, (0.85 * gsd, 1.15 * gsd))
+        for name, (build, gsd) in sorted((NATURE | TRANSPORT | BUILT).items())
+    }
+    | {f"rio/{name}": Recipe(build, (0.5, 0.5), (0.0, 0.06), (0.85, 1.1)) for name, build in RIO_RECIPES.items()}
+)
 
 
 def render(recipe: str, size: int, seed: int | str) -> Scene:

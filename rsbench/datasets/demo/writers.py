@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -51,12 +52,8 @@ def _write(
     if per_class < 5:
         raise UserError(f"{per_class} demo scenes per class are too few for three parts.", "Ask for 5 or more.")
     name = f"demo-v{VERSION}-seed{seed}-{per_class}"
-    target = root.expanduser() / folder
-    if target.exists():
-        return _reuse(target, name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{folder}-"))
-    try:
+
+    def fill(partial: Path) -> None:
         for class_name in layout.classes:
             (partial / inner / class_name).mkdir(parents=True)
             for number in range(1, per_class + 1):
@@ -70,6 +67,33 @@ def _write(
             assignment=stratified(dict.fromkeys(layout.classes, per_class), SHARES, seed),
             origin=[f"Demo scenes drawn by rsbench in the layout of {layout.title}; none of them is a real image."],
         )
+
+    return write_once(root, folder, name, fill)
+
+
+def write_once(root: str | Path, folder: str, name: str, fill: Callable[[Path], None]) -> SplitList:
+    """Fills ``root/folder``, which appears only when it is complete, unless it is there already.
+
+    Args:
+        root: folder that is made if need be.
+        folder: that receives the scenes.
+        name: of the partition; it tells scenes of one kind, seed and number from others.
+        fill: ``fill(partial)`` writes scenes, and the partition as ``SPLIT_FILE``, into an empty folder.
+
+    Returns:
+        The partition.
+
+    Raises:
+        UserError: the folder holds something else, such as the real dataset or scenes of another seed.
+    """
+    root = Path(root).expanduser()
+    target = root / folder
+    if target.exists():
+        return _reuse(target, name)
+    root.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=root, prefix=f".{folder}-"))
+    try:
+        fill(partial)
         partial.chmod(0o755)
         try:
             partial.rename(target)
