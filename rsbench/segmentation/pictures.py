@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from rsbench.datasets.segmentation import IGNORE, Tile
-from rsbench.segmentation.metrics import score_array, score_names
+from rsbench.segmentation.metrics import score_array
 from rsbench.segmentation.predictions import confusions, read_masks
 
 _BLUE, _VERMILLION, _YELLOW = (0, 114, 178), (213, 94, 0), (240, 228, 66)
@@ -120,8 +120,7 @@ def draw_tiles(
         count: how many at most.
     """
     items, counts = confusions(file, part)
-    score = score_names(classes)[4 if len(classes) == 2 else 0]
-    values = score_array(counts)[:, score_names(classes).index(score)]
+    values = score_array(counts)[:, 4 if len(classes) == 2 else 0]  # in the order of score_names
     chosen = choose(items, values.tolist(), count)
     masks = read_masks(file, part, [items[row] for row in chosen])
     folder.mkdir(parents=True, exist_ok=True)
