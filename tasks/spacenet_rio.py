@@ -8,7 +8,7 @@ spacenet_rio = Task(
     title="SpaceNet (Rio)",
     kind="segmentation",
     open=Lazy("rsbench.datasets.rio:open_rio"),
-    demo=Lazy("rsbench.datasets.demo.rio_scenes:write_rio"),
+    demo=Lazy("rsbench.datasets.demo.rio_writer:write_rio"),
     download=Lazy("rsbench.datasets.download:download_rio"),
     splits=(
         Split(

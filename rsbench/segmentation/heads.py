@@ -26,6 +26,8 @@ class UPerNet(nn.Module):
         width: channels of the decoder.
     """
 
+    takes = "pyramid"
+
     def __init__(self, channels: tuple[int, ...], classes: int, width: int = 256) -> None:
         super().__init__()
         self.decoder = UPerNetDecoder([0, 0, *channels], encoder_depth=5, decoder_channels=width)
@@ -42,6 +44,8 @@ class Linear(nn.Module):
         channels: of the pyramid.
         classes: of the output.
     """
+
+    takes = "pyramid"
 
     def __init__(self, channels: tuple[int, ...], classes: int) -> None:
         super().__init__()

@@ -13,7 +13,6 @@ from rsbench.backbones import Backbone
 from rsbench.backbones.inference import fast_linear
 from rsbench.datasets.segmentation import IGNORE
 from rsbench.errors import RunError
-from rsbench.segmentation.psanet import PSANet
 
 
 class Segmenter(nn.Module):
@@ -21,17 +20,18 @@ class Segmenter(nn.Module):
 
     Args:
         backbone: frozen or not.
-        head: takes the stages (PSANet) or the pyramid of the backbone and returns a list of logits, the first of which
-            count, others being auxiliary.
+        head: takes what its ``takes`` says, the ``stages`` or the ``pyramid`` of the backbone, and returns a list of
+            logits, the first of which count, others being auxiliary.
         aux_weight: of the losses of auxiliary logits.
     """
 
     def __init__(self, backbone: Backbone, head: nn.Module, aux_weight: float) -> None:
         super().__init__()
         self.backbone, self.head, self.aux_weight = backbone, head, aux_weight
+        self.takes = head.takes
 
     def _maps(self, images: Tensor) -> list[Tensor]:
-        features = self.backbone.stages if isinstance(self.head, PSANet) else self.backbone
+        features = self.backbone.stages if self.takes == "stages" else self.backbone
         if not self.backbone.frozen:
             return features(images)
         half = torch.is_autocast_enabled(images.device.type)

@@ -75,6 +75,8 @@ class PSANet(nn.Module):
         dropout: of whole channels before the classifier.
     """
 
+    takes = "stages"
+
     def __init__(
         self,
         channels: Sequence[int],
