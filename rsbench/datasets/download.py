@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from rsbench.datasets.rio_layout import BUCKET, PAGE, TARBALLS
+from rsbench.datasets.unpack import unpack
 from rsbench.download import fetch
-from rsbench.errors import UserError
 from rsbench.locks import exclusive
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A public ZIP archive.
+    """A public archive, ZIP or TAR by its name.
 
     Args:
         title: as an error message names it.
@@ -56,6 +55,23 @@ RESISC45_ZIP = Archive(
 )
 
 
+def _rio(file: str, title: str, checksum: str, holds: str) -> Archive:
+    return Archive(
+        title=title,
+        file=file,
+        urls=(f"https://spacenet-dataset.s3.amazonaws.com/spacenet/SN1_buildings/tarballs/{file}",),
+        checksum=checksum,
+        holds=holds,
+        page=f"{PAGE} (aws s3 cp --no-sign-request {BUCKET}/{file} .)",
+    )
+
+
+RIO_TARBALLS = (  # the small one first: what is wrong shows soon
+    _rio(TARBALLS[1], "SpaceNet-1 Rio, footprints (21 MB)", "md5:b6e02fbd727f252ea038abe4f77a77b3", "geojson"),
+    _rio(TARBALLS[0], "SpaceNet-1 Rio, 3-band tiles (2.6 GB)", "md5:279e334a2120ecac70439ea246174516", "3band"),
+)
+
+
 def download_eurosat(root: str | Path) -> None:
     """Fetches EuroSAT RGB to ``root/eurosat/2750``, the layout of torchvision; returns at once if it is there."""
     get_archive(EUROSAT_ZIP, Path(root) / "eurosat")
@@ -66,8 +82,14 @@ def download_resisc45(root: str | Path) -> None:
     get_archive(RESISC45_ZIP, Path(root))
 
 
+def download_rio(root: str | Path) -> None:
+    """Fetches SpaceNet-1 Rio to ``root/SN1_buildings/train/{3band,geojson}``; returns at once if both are there."""
+    for archive in RIO_TARBALLS:
+        get_archive(archive, Path(root) / "SN1_buildings" / "train")
+
+
 def get_archive(archive: Archive, folder: Path) -> None:
-    """Fetches and unpacks an archive, unless its content is there already.
+    """Fetches and unpacks an archive, unless its content is there already. The archive itself does not stay.
 
     Raises:
         UserError: no mirror gave the right bytes, or the archive cannot be unpacked.
@@ -78,45 +100,5 @@ def get_archive(archive: Archive, folder: Path) -> None:
     with exclusive(target, f"Another process is getting {archive.title}; waiting for it."):
         if not target.is_dir():
             path = fetch(archive.urls, folder / archive.file, archive.checksum, title=archive.title, page=archive.page)
-            unzip(path, folder, archive.holds)
+            unpack(path, folder, archive.holds)
             path.unlink()
-
-
-def unzip(path: Path, folder: Path, holds: str) -> None:
-    """Unpacks a ZIP archive so that ``folder/holds`` appears only when it is complete.
-
-    If another process has put it there meanwhile, that one stays.
-
-    Args:
-        path: of the archive.
-        folder: that receives ``holds``.
-        holds: the one entry at the top of the archive that is wanted; others are left out.
-
-    Raises:
-        UserError: the file is no ZIP archive or is damaged, an entry would leave the folder, or ``holds`` is lacking.
-    """
-    target = folder / holds
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unpacking-") as temporary:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                for name in archive.namelist():
-                    pieces = name.replace("\\", "/").split("/")
-                    if ".." in pieces or name.startswith(("/", "\\")) or ":" in pieces[0]:
-                        raise UserError(f"The archive {path} has the entry {name!r}, which leaves the folder.", _AGAIN)
-                archive.extractall(temporary, [name for name in archive.namelist() if name.startswith(f"{holds}/")])
-        except zipfile.BadZipFile as error:
-            raise UserError(f"{path} is not a whole ZIP archive: {error}.", _AGAIN) from None
-        except OSError as error:
-            raise UserError(f"{path} cannot be unpacked: {error.strerror}.", "Free space and run again.") from None
-        if not (Path(temporary) / holds).is_dir():
-            raise UserError(f"The archive {path} has no folder {holds!r}.", _AGAIN)
-        try:
-            (Path(temporary) / holds).rename(target)
-        except OSError as error:
-            if not target.is_dir():
-                raise UserError(
-                    f"{target} cannot be written: {error.strerror}.", "Free the name and try again."
-                ) from None
-
-
-_AGAIN = "Delete it and download it again from the official page."

@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
+import importlib.util
 import io
 import re
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -16,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from rsbench import locks
-from rsbench.datasets.download import EUROSAT_ZIP, Archive, get_archive, unzip
+from rsbench.datasets import download
+from rsbench.datasets.download import EUROSAT_ZIP, RIO_TARBALLS, Archive, download_rio, get_archive
+from rsbench.datasets.unpack import untar, unzip
 from rsbench.download import fetch
 from rsbench.errors import UserError
 from rsbench.paths import data_home
@@ -165,6 +169,106 @@ def test_damaged_archives(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=reason):
             unzip(tmp_path / "a.zip", tmp_path, "2750")
         assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+def tarred(*entries: tuple[str, bytes] | tarfile.TarInfo) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for entry in entries:
+            if isinstance(entry, tarfile.TarInfo):
+                archive.addfile(entry)
+            else:
+                info = tarfile.TarInfo(entry[0])
+                info.size = len(entry[1])
+                archive.addfile(info, io.BytesIO(entry[1]))
+    return buffer.getvalue()
+
+
+def special(name: str, kind: bytes, target: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize("prefix", ["", "./"])
+def test_tar_archive(prefix: str, tmp_path: Path) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(
+        tarred((f"{prefix}3band/one.tif", b"1"), (f"{prefix}3band/deep/two.tif", b"2"), (f"{prefix}else/three", b"3"))
+    )
+    untar(tmp_path / "a.tar.gz", tmp_path, "3band")
+    found = {str(p.relative_to(tmp_path)): p.read_bytes() for p in tmp_path.rglob("*.tif")}
+    assert found == {"3band/one.tif": b"1", "3band/deep/two.tif": b"2"}
+    assert {p.name for p in tmp_path.iterdir()} == {"a.tar.gz", "3band"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [(("../evil", b"e"), "leaves the folder"), (("/evil", b"e"), "leaves the folder"),
+     (("3band/../../evil", b"e"), "leaves the folder"), (("C:/evil", b"e"), "leaves the folder"),
+     (special("3band/evil", tarfile.SYMTYPE, "/etc/passwd"), "neither a file nor a folder"),
+     (special("3band/evil", tarfile.LNKTYPE, "3band/a"), "neither a file nor a folder"),
+     (special("3band/evil", tarfile.FIFOTYPE, ""), "neither a file nor a folder"),
+     (special("evil", tarfile.CHRTYPE, ""), "neither a file nor a folder")],
+)  # fmt: skip
+def test_tar_archive_may_not_leave_the_folder(
+    entry: tuple[str, bytes] | tarfile.TarInfo, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.tar.gz").write_bytes(tarred(("3band/a", b"a"), entry))
+    with pytest.raises(UserError, match=reason):
+        untar(tmp_path / "in" / "a.tar.gz", tmp_path / "in", "3band")
+    assert [p.name for p in tmp_path.rglob("*")] == ["in", "a.tar.gz"]
+
+
+def test_damaged_tar_archives(tmp_path: Path) -> None:
+    whole = tarred(("3band/a", bytes(range(256)) * 400))
+    for content, reason in (
+        (whole[: len(whole) // 2], "not a whole TAR"),
+        (b"", "not a whole TAR"),
+        (b"no archive at all", "not a whole TAR"),
+        (whole[:60] + bytes(20) + whole[80:], "not a whole TAR"),
+        (tarred(("other/a", b"a")), "no folder '3band'"),
+    ):
+        (tmp_path / "a.tar.gz").write_bytes(content)
+        with pytest.raises(UserError, match=reason):
+            untar(tmp_path / "a.tar.gz", tmp_path, "3band")
+        assert [p.name for p in tmp_path.iterdir()] == ["a.tar.gz"]
+
+
+def test_rio_is_fetched_to_where_it_is_read(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    local = []
+    for archive in RIO_TARBALLS:
+        content = tarred((f"{archive.holds}/one", archive.holds.encode()))
+        Handler.files[f"/{archive.file}"] = content
+        checksum = f"md5:{hashlib.md5(content).hexdigest()}"
+        local.append(dataclasses.replace(archive, urls=(f"{server}/{archive.file}",), checksum=checksum))
+    monkeypatch.setattr(download, "RIO_TARBALLS", tuple(local))
+    for _ in range(2):
+        download_rio(tmp_path)
+    train = tmp_path / "SN1_buildings" / "train"
+    assert sorted(p.name for p in train.iterdir()) == ["3band", "geojson"]
+    assert (train / "3band" / "one").read_bytes() == b"3band"
+    assert len(Handler.requests) == 2
+
+
+def test_rio_that_cannot_be_fetched_comes_with_the_way_to_get_it(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = tuple(dataclasses.replace(archive, urls=(f"{server}/absent",)) for archive in RIO_TARBALLS)
+    monkeypatch.setattr(download, "RIO_TARBALLS", local)
+    with pytest.raises(UserError, match=r"footprints .* could not be downloaded") as error:
+        download_rio(tmp_path)
+    for word in ("aws s3 cp --no-sign-request s3://spacenet-dataset/", str(tmp_path), "md5:b6e02fbd"):
+        assert word in error.value.hint
+
+
+def test_archives_of_rio_agree_with_torchgeo() -> None:
+    """torchgeo is an independent source of the names and the checksums."""
+    spec = importlib.util.find_spec("torchgeo")
+    assert spec is not None and spec.origin is not None
+    source = "".join(path.read_text() for path in (Path(spec.origin).parent / "datasets").rglob("spacenet*.py"))
+    for archive in RIO_TARBALLS:
+        assert archive.file in source and archive.checksum.removeprefix("md5:") in source
 
 
 def at_once(function: Callable[[], object], times: int = 3) -> list[object]:
