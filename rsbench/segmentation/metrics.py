@@ -45,14 +45,14 @@ def confusion(
         raise ValueError(f"{ignore} cannot be the label of ignored pixels where there are {classes} classes.")
     if predicted.size and (top := int(predicted.max())) >= classes:
         raise ValueError(f"A pixel was predicted to be of class {top} where there are {classes}.")
-    counts = _of_two(labels, predicted, ignore) if classes == 2 else _of_many(labels, predicted, classes, ignore)
+    counts = _of_two(labels, predicted) if classes == 2 else _of_many(labels, predicted, classes)
     known = int(counts.sum()) + np.count_nonzero(labels == ignore)
     if known != labels.size:
         raise ValueError(f"{labels.size - known} pixels have a label that is neither one of {classes} nor {ignore}.")
     return counts
 
 
-def _of_two(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], ignore: int) -> NDArray[np.int64]:
+def _of_two(labels: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Counts set pixels, which takes an eighth of the time of a histogram."""
     true = [labels == 0, labels == 1]
     found = predicted != 0
@@ -60,11 +60,10 @@ def _of_two(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], ignore: int
     return np.array([[np.count_nonzero(mask) - hit, hit] for mask, hit in zip(true, hits, strict=True)], np.int64)
 
 
-def _of_many(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int, ignore: int) -> NDArray[np.int64]:
-    """Makes a histogram of pairs; the rows below those of the classes take what is not counted."""
+def _of_many(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """Makes a histogram of pairs; the row below those of the classes takes what is not counted."""
     rows = np.full(256, classes, np.uint16)
     rows[:classes] = np.arange(classes)
-    rows[ignore] = classes
     pairs = (rows * np.uint16(classes))[labels]
     pairs += predicted
     counts = np.bincount(pairs.ravel(), minlength=(classes + 1) * classes)[: classes * classes]

@@ -160,7 +160,9 @@ def test_memory_does_not_grow_with_the_number_of_tiles(tmp_path):
     assert max(arrow) < 5e6
 
 
-def test_files_of_several_processes_become_one_in_order(tmp_path):
+@pytest.mark.parametrize("rows", [1, 2, 256])
+def test_files_of_several_processes_become_one_in_order(tmp_path, monkeypatch, rows):
+    monkeypatch.setattr("rsbench.segmentation.predictions._ROWS", rows)
     paths = [write(tmp_path / f"{rank}.parquet", range(rank, 9, 3)) for rank in range(3)]
     with PredictionWriter(tmp_path / "3.parquet", NAMES) as writer:  # parts mixed, and not in order
         for part, seed in [("val", 10), ("test", 12), ("val", 9), ("test", 11)]:
