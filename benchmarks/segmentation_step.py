@@ -1,4 +1,4 @@
-"""A training step of PSANet against PSPNet of segmentation-models-pytorch on the same dilated ResNet-50, and the loader.
+"""A training step of PSANet and one of PSPNet (segmentation-models-pytorch) on one dilated ResNet-50, and the loader.
 
 python benchmarks/segmentation_step.py --size 400 --batch 8
 """
