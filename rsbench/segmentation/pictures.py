@@ -7,6 +7,7 @@ areas one way and false ones the other way; of more, every wrong area over the c
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -112,7 +113,7 @@ def draw_tiles(
     Tiles are ordered by the IoU of the second of two classes, of more by mIoU, each on its own tile.
 
     Args:
-        folder: is made if it is not there.
+        folder: is made anew; what an earlier call left in it goes.
         load: reads a tile with labels as they are counted.
         file: of predictions.
         part: of the split.
@@ -123,7 +124,8 @@ def draw_tiles(
     values = score_array(counts)[:, 4 if len(classes) == 2 else 0]  # in the order of score_names
     chosen = choose(items, values.tolist(), count)
     masks = read_masks(file, part, [items[row] for row in chosen])
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     title = f"{classes[1]} IoU" if len(classes) == 2 else "mIoU"
     for rank, row in enumerate(chosen, start=1):
         item, tile = items[row], load(items[row])

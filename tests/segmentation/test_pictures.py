@@ -152,10 +152,10 @@ def test_tiles_are_drawn_from_the_worst_to_the_best_with_their_score(tmp_path, m
             writer.add("val", item, tile.labels, guesses.get(item, absent))
             writer.add("test", item, tile.labels, absent)
     arguments = (tiles.__getitem__, tmp_path / "made.parquet", "val", names)
-    folder = draw_tiles(tmp_path / "two", *arguments, count=2)
+    folder = draw_tiles(tmp_path / "drawn", *arguments, count=2)
     pictures = sorted(path.name for path in folder.iterdir())
     assert pictures == (["1-town_b.png", "2-town_c.png"] if names == NAMES else ["1-town_b.png", "2-town_d.png"])
-    folder = draw_tiles(tmp_path / "all", *arguments, count=9)
+    draw_tiles(folder, *arguments, count=9)  # nothing of the earlier call stays
     order = sorted(path.name for path in folder.iterdir())
     assert order == ["1-town_b.png", "2-town_a.png", "3-town_c.png", "4-town_d.png"]
     with Image.open(folder / "1-town_b.png") as drawn:
