@@ -126,7 +126,7 @@ def test_every_option_of_pretraining_is_explained():
 
 
 def test_every_protocol_and_setting_is_explained():
-    protocols = load().task("eurosat").protocols
+    protocols = [*load().task("eurosat").protocols, *load().task("spacenet-rio").protocols]
     names = {protocol.name for protocol in protocols}
     settings = {name for protocol in protocols for name in protocol.settings}
     assert missing("protocols.md", names | settings) == set()

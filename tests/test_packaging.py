@@ -22,7 +22,11 @@ SETUPTOOLS = PROJECT["tool"]["setuptools"]
 FOLDERS = {"rsbench": "rsbench", **SETUPTOOLS["package-dir"]}
 
 # Import names that differ from the distribution's.
-DISTRIBUTION = {"PIL": "pillow", "faster_coco_eval": "faster-coco-eval"}
+DISTRIBUTION = {
+    "PIL": "pillow",
+    "faster_coco_eval": "faster-coco-eval",
+    "segmentation_models_pytorch": "segmentation-models-pytorch",
+}
 OPTIONAL = {"detectron2", "submitit"}
 
 

@@ -78,6 +78,18 @@ def test_the_backbone_of_the_tutorial_runs_on_the_task_of_the_tutorial(cli, tmp_
     assert changed["id"] != record["id"]
 
 
+@pytest.mark.slow
+def test_the_segmentation_task_of_the_tutorial_runs(cli, tmp_path):
+    write(tmp_path / "my_masks.py", example("my_masks.py"))
+    command = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if "my_masks.py --task" in line)
+    small = ("--set", "image_size=96", "--set", "epochs=4", "--json")
+    done = cli(*command.split()[1:], *small, RSBENCH_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert {"val/mIoU", "val/IoU_road", "val/IoU_water", "val/Acc_meadow"} <= set(record["metrics"])
+    assert len(list((tmp_path / "results" / "runs" / record["id"] / "pictures").glob("*.png"))) == 3
+
+
 def test_a_file_named_in_the_environment_is_listed_with_its_origin(cli, tmp_path):
     one, two = write(tmp_path / "a" / "one.py", method("first")), write(tmp_path / "b" / "two.py", method("second"))
     done = cli("list", "methods", "--json", RSBENCH_PLUGINS=f"{one}:{two}")

@@ -18,6 +18,7 @@ import typer
 from rsbench.checkpoints.state import state
 from rsbench.cli.common import Plugins, registry, settings_of_process
 from rsbench.plugins import Registry
+from rsbench.task import Split
 
 SHOWN: Mapping[str, Sequence[str]] = {
     "methods": ("method", "title", "input", "state", "licence", "default"),
@@ -87,6 +88,11 @@ def methods(found: Registry) -> list[dict[str, Any]]:
     return rows
 
 
+def _split(split: Split) -> dict[str, Any]:
+    rule = getattr(split.draw, "target", None) or getattr(split.draw, "__qualname__", None)
+    return {**vars(split), "counts": dict(split.counts), "draw": rule}
+
+
 def tasks(found: Registry) -> list[dict[str, Any]]:
     """One row per task."""
     return [
@@ -97,11 +103,12 @@ def tasks(found: Registry) -> list[dict[str, Any]]:
             "classes": len(task.classes),
             "class_names": list(task.classes),
             "splits": [split.name for split in task.splits],
-            "split_files": [{**vars(split), "counts": dict(split.counts)} for split in task.splits],
+            "split_files": [_split(split) for split in task.splits],
             "protocols": [protocol.name for protocol in task.protocols],
             "settings": {
                 protocol.name: {"description": protocol.description, **protocol.settings} for protocol in task.protocols
             },
+            "assumed": {protocol.name: list(protocol.assumed) for protocol in task.protocols},
             "metrics": list(task.metrics),
             "train": task.train,
             "report": list(task.report),

@@ -92,6 +92,13 @@ def test_json_of_tasks_is_complete(capsys):
         assert row["settings"]["paper"][name] == (list(value) if isinstance(value, tuple) else value)
 
 
+def test_json_of_tasks_names_rules_and_what_a_source_leaves_open(capsys):
+    rows = {row["task"]: row for row in json.loads(listed(capsys, "tasks", "--json"))["tasks"]}
+    rules = {split["name"]: split["draw"] for split in rows["spacenet-rio"]["split_files"]}
+    assert rules["5000-1940"] is None and rules["blocks"] == "rsbench.datasets.rio_splits:blocks"
+    assert "epochs" in rows["spacenet-rio"]["assumed"]["paper"]
+
+
 def test_json_lists_broken_plugins(capsys, tmp_path):
     path = tmp_path / "bad.py"
     path.write_text("raise ValueError('no luck')\n")
