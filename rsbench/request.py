@@ -81,7 +81,6 @@ class Request:
         assert isinstance(chosen, int)  # checked above
         return chosen or self.method.weights(self.variant).preprocess.size
 
-
     def identity(self, seed: int, about: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         """Returns all that can change the number of one seed: what its run id is the digest of.
 

@@ -40,8 +40,8 @@ class ResNetBackbone(Backbone):
     def dilate(self, stride: int) -> Self:
         """Computes the later stages at ``stride`` (8, 16 or 32 px) with dilated 3x3 convolutions.
 
-        Every 3x3 convolution of such a stage is dilated, as PSANet's authors do (Zhao et al. 2018, section 4.1), not all
-        but the first, as torchvision does. The weights stay as they are.
+        Every 3x3 convolution of such a stage is dilated, as in the code of PSANet's authors; torchvision leaves
+        out the first. The weights stay as they are.
 
         Raises:
             UserError: another stride.

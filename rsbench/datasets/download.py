@@ -67,8 +67,8 @@ def _rio(file: str, title: str, checksum: str, holds: str) -> Archive:
 
 
 RIO_TARBALLS = (  # the small one first: what is wrong shows soon
-    _rio(TARBALLS[1], "SpaceNet-1 Rio, footprints (21 MB)", "md5:b6e02fbd727f252ea038abe4f77a77b3", "geojson"),
-    _rio(TARBALLS[0], "SpaceNet-1 Rio, 3-band tiles (2.6 GB)", "md5:279e334a2120ecac70439ea246174516", "3band"),
+    _rio(TARBALLS[1], "SpaceNet-1 Rio, footprints", "md5:b6e02fbd727f252ea038abe4f77a77b3", "geojson"),
+    _rio(TARBALLS[0], "SpaceNet-1 Rio, images (3.7 GB unpacked)", "md5:279e334a2120ecac70439ea246174516", "3band"),
 )
 
 

@@ -24,6 +24,7 @@ from rsbench.errors import UserError
 IGNORE = 255  # label of pixels that are neither trained on nor counted
 _SHOWN = 3  # messages that check() quotes before it only counts
 _THREADS = 4  # of check(); decoding frees the interpreter
+_REMEMBERED = 1 << 28  # bytes of labels that are kept in compressed form; those of Rio are some 30 MB
 _LEVEL = 1  # of zlib for remembered labels: a mask of buildings shrinks to a fiftieth, in less time than it is drawn
 
 
@@ -76,6 +77,7 @@ class SegmentationDataset:
     read_labels: Callable[[str], np.ndarray]
     find_no_data: Callable[[np.ndarray], np.ndarray] = all_zero
     _known: dict[str, tuple[tuple[int, ...], bytes]] = field(default_factory=dict, init=False, repr=False)
+    _room: list[int] = field(default_factory=lambda: [_REMEMBERED], init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", MappingProxyType({part: tuple(ids) for part, ids in self.parts.items()}))
@@ -90,7 +92,8 @@ class SegmentationDataset:
         return total.hexdigest()
 
     def load(self, key: str) -> Tile:
-        """Decodes one tile. Several threads may call it; labels are made once and kept in compressed form.
+        """Decodes one tile. Several threads may call it; labels are made once and kept in compressed form
+        while there is room for them (256 MiB).
 
         Raises:
             UserError: image or labels cannot be read, or do not belong together.
@@ -110,8 +113,14 @@ class SegmentationDataset:
         if labels.dtype != np.uint8 or labels.shape != image.shape[:2]:
             self._refuse(key, f"its labels are {labels.dtype} {labels.shape}, its image has {image.shape[:2]} pixels")
         if known is None:
-            self._known[key] = (labels.shape, zlib.compress(labels.tobytes(), _LEVEL))
+            self._remember(key, labels)
         return Tile(image, labels, self.find_no_data(image))
+
+    def _remember(self, key: str, labels: np.ndarray) -> None:
+        packed = zlib.compress(labels.tobytes(), _LEVEL)
+        if len(packed) <= self._room[0]:
+            self._room[0] -= len(packed)
+            self._known[key] = (labels.shape, packed)
 
     def check(self, report: Callable[[int, int], Any] = lambda done, total: None) -> None:
         """Loads every used tile once.
