@@ -51,6 +51,8 @@ class Linear(nn.Module):
         super().__init__()
         self.norms = nn.ModuleList(nn.BatchNorm2d(width, affine=False) for width in channels)
         self.layers = nn.ModuleList(nn.Conv2d(width, classes, 1, bias=not i) for i, width in enumerate(channels))
+        for parameter in self.layers.parameters():
+            nn.init.zeros_(parameter)  # as in logistic regression: no seed draws where it begins
 
     def forward(self, pyramid: list[Tensor]) -> list[Tensor]:
         # a linear layer and a bilinear resize can change places: classes are fewer than channels
