@@ -70,8 +70,8 @@ def build_head(
         backbone: PSANet dilates a ResNet.
         classes: of the output.
         size: side of the training images in pixels.
-        settings: ``head``, and for PSANet ``psa_shrink`` (0 is 2 at stride 8 and 1 at coarser strides) and
-            ``psa_compact``.
+        settings: ``head``, and for PSANet ``psa_stride``, ``psa_shrink`` (0 is 2 at stride 8 and 1 at coarser
+            strides) and ``psa_compact``.
 
     Returns:
         The head, and what was decided for this backbone.
@@ -87,8 +87,13 @@ def build_head(
     if name == "linear":
         return Linear(backbone.channels, classes), {"head": name, "strides": list(backbone.strides)}
     backbone.dilate(DILATED_STRIDE)
-    stride = backbone.stage_strides[-1]
+    own, wanted = backbone.stage_strides[-1], settings["psa_stride"]
+    enlarge = own // wanted if 0 < wanted < own else 1
+    if own % max(wanted, 1) and wanted < own:
+        raise UserError(f"psa_stride={wanted} does not divide the stride {own} of the last stage.", "Choose 8 or 16.")
+    stride = own // enlarge
     shrink = settings["psa_shrink"] or (2 if stride <= DILATED_STRIDE else 1)
     window = window_for(size, stride, shrink, settings["psa_compact"])
-    head = PSANet(backbone.channels, classes, window, shrink, settings["psa_compact"])
-    return head, {"head": name, "strides": list(backbone.stage_strides[-2:]), "window": list(window), "shrink": shrink}
+    head = PSANet(backbone.channels, classes, window, shrink, settings["psa_compact"], enlarge)
+    strides = list(backbone.stage_strides[-2:])
+    return head, {"head": name, "strides": strides, "enlarge": enlarge, "window": list(window), "shrink": shrink}

@@ -17,6 +17,7 @@ NO_DATA = ("background", "ignore")
 _MOST = 1e9
 _LIMITS = {
     "image_size": (0, 8192),
+    "psa_stride": (0, 64),
     "psa_shrink": (0, 64),
     "aux_weight": (0, math.inf),
     "epochs": (1, _MOST),
@@ -42,13 +43,14 @@ PAPER = Protocol(
         "poly_power": 0.9,  # the rate is lr (1 - step / steps) ** poly_power
         "augment": "dihedral",  # one of the eight flips and quarter turns
         "no_data": "background",  # what pixels without data count as
+        "psa_stride": 0,  # coarser features are resized to it before PSANet; 0 takes them as they are
         "psa_shrink": 0,  # 0 is PSANet's 2 at stride 8, and 1 at coarser strides
         "psa_compact": False,
         "aux_weight": 0.4,
     },
     assumed=(
         "image_size", "epochs", "weight_decay", "poly_power", "augment", "no_data",
-        "psa_shrink", "psa_compact", "aux_weight",
+        "psa_stride", "psa_shrink", "psa_compact", "aux_weight",
     ),
     description="Backbone and PSANet trained end to end; AdamW at the paper's learning rate and batch (CtxMIM, 4.3).",
 )  # fmt: skip

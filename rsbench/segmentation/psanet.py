@@ -71,6 +71,7 @@ class PSANet(nn.Module):
         window: see ``Branch``; ``window_for`` gives the one that reaches every position.
         shrink: see ``Branch``.
         compact: see ``Branch``.
+        enlarge: the last stage is enlarged by it first, bilinear.
         width: channels of the branches and of the last convolution.
         dropout: of whole channels before the classifier.
     """
@@ -84,11 +85,13 @@ class PSANet(nn.Module):
         window: tuple[int, int],
         shrink: int = 1,
         compact: bool = False,
+        enlarge: int = 1,
         width: int = 512,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         last, before = channels[-1], channels[-2]
+        self.enlarge = enlarge
         self.collects = Branch(last, width, window, shrink, compact)
         self.distributes = Branch(last, width, window, shrink, compact)
         self.project = Unit(2 * width, last)
@@ -97,12 +100,14 @@ class PSANet(nn.Module):
         self.auxiliary = nn.Sequential(Unit(before, narrow, 3), nn.Dropout2d(dropout), nn.Conv2d(narrow, classes, 1))
 
     def forward(self, stages: Sequence[Tensor]) -> list[Tensor]:
-        """Returns logits (B, classes, h, w) at the size of the last stage; in training the auxiliary ones too.
+        """Returns logits (B, classes, h, w) at the (enlarged) size of the last stage; in training auxiliary ones too.
 
         Args:
             stages: maps (B, channels[i], h_i, w_i) of the backbone.
         """
         features = stages[-1]
+        if self.enlarge > 1:
+            features = F.interpolate(features, scale_factor=self.enlarge, mode="bilinear", align_corners=False)
         gathered = [collect(*self.collects(features)), distribute(*self.distributes(features))]
         attended = self.project(torch.cat(gathered, 1))
         if attended.shape[2:] != features.shape[2:]:

@@ -75,6 +75,17 @@ def test_forward_pass_equals_the_paper_written_out():
     torch.testing.assert_close(head([torch.zeros(0), features])[0], expected)
 
 
+def test_coarse_features_can_be_enlarged_first():
+    model, decided = segmenter("swin_b", psa_stride=8)
+    assert (decided["enlarge"], decided["window"], decided["shrink"]) == (4, [7, 7], 2)
+    images = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert model.eval().head(model.backbone.stages(images))[0].shape == (1, 2, 8, 8)
+    assert segmenter("resnet50", psa_stride=16)[1]["enlarge"] == 1  # it is finer already
+    with pytest.raises(UserError, match="psa_stride=5 does not divide the stride 32"):
+        segmenter("swin_b", psa_stride=5)
+
+
 def test_compact_form_takes_one_size_only():
     model, decided = segmenter("swin_b", psa_compact=True)
     assert decided["window"] == [2, 2]
