@@ -17,7 +17,7 @@ except ImportError:  # Windows: no lock
 
 
 @contextmanager
-def exclusive(target: Path, waiting: str = "") -> Iterator[None]:
+def exclusive(target: Path, waiting: str = "", *, busy: str = "") -> Iterator[None]:
     """Holds the lock of ``target``, the file ``.<name>.lock`` beside it; its folder is made.
 
     Whoever gets it must look again whether ``target`` is there by now. The system frees it when a process dies, so a
@@ -26,9 +26,10 @@ def exclusive(target: Path, waiting: str = "") -> Iterator[None]:
     Args:
         target: what is to be made.
         waiting: is printed to standard error if another process holds the lock.
+        busy: if given, nobody waits: it is the message of an error.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or another process holds the lock and ``busy`` is given.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +37,7 @@ def exclusive(target: Path, waiting: str = "") -> Iterator[None]:
             descriptor = None
         else:
             path = target.with_name(f".{target.name}.lock")
-            descriptor = _acquire(path, waiting)
+            descriptor = _acquire(path, waiting, busy)
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror}.", "Choose another folder.") from None
     try:
@@ -47,7 +48,7 @@ def exclusive(target: Path, waiting: str = "") -> Iterator[None]:
             os.close(descriptor)
 
 
-def _acquire(path: Path, waiting: str) -> int:
+def _acquire(path: Path, waiting: str, busy: str) -> int:
     """Returns the descriptor of the locked file ``path``."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -55,6 +56,8 @@ def _acquire(path: Path, waiting: str) -> int:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if busy:
+                    raise UserError(busy, "Wait until it has ended.") from None
                 if waiting:
                     print(waiting, file=sys.stderr)
                     waiting = ""

@@ -41,10 +41,12 @@ class Plan:
         accumulate: batches per optimiser step.
         clip: gradient norm; 0 is no clipping.
         identity: all that must be equal for a checkpoint to be continued; plain JSON.
-        checkpoint_every: steps between checkpoints; 0 is at the end of each epoch only.
-        checkpoint_seconds: the end of an epoch is passed over if the last checkpoint is younger; the end of the run
-            never is.
+        checkpoint_every: steps between checkpoints within an epoch; 0 is at the end of each epoch only.
+        checkpoint_seconds: in place of both, how old the last checkpoint may grow, looked at after every step. The
+            end of the run is always saved.
         notes: plain JSON that the caller adds to while it trains; kept in checkpoints and filled again on resuming.
+        go_on: how the user continues a run, for error messages.
+        start_anew: how the user begins it again.
     """
 
     epochs: int
@@ -57,8 +59,10 @@ class Plan:
     clip: float = 0.0
     identity: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_every: int = 0
-    checkpoint_seconds: float = 0.0
+    checkpoint_seconds: float | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    go_on: str = "go on with --resume"
+    start_anew: str = "Resume with the same options, or start anew."
 
 
 @dataclass
@@ -114,17 +118,24 @@ def train(
             report(position, values)
             if folder is not None:
                 _append(fabric, folder, {"epoch": epoch, "step": position.total, **values})
-            due = plan.checkpoint_every and position.total % plan.checkpoint_every == 0
-            if folder is not None and due and position.step < plan.steps_per_epoch:
+            if folder is not None and position.step < plan.steps_per_epoch and _due(fabric, plan, position, saved):
                 _save(fabric, module, optimizer, plan, position, [*epochs, sums], folder)
                 saved = time.monotonic()
         epochs.append({name: value / plan.steps_per_epoch for name, value in sums.items()})
         position.epoch, position.step = epoch + 1, 0
-        old = position.epoch == plan.epochs or time.monotonic() - saved >= plan.checkpoint_seconds
-        if folder is not None and fabric.broadcast(old):  # the clock of one rank counts: saving waits for all
+        if folder is not None and _due(fabric, plan, position, saved):
             _save(fabric, module, optimizer, plan, position, epochs, folder)
             saved = time.monotonic()
     return epochs
+
+
+def _due(fabric: Fabric, plan: Plan, position: Position, saved: float) -> bool:
+    """Whether a checkpoint is to be written now; ``saved`` is when the last one was."""
+    if position.epoch == plan.epochs:
+        return True
+    if plan.checkpoint_seconds is not None:  # the clock of one process counts: all must save together
+        return fabric.broadcast(time.monotonic() - saved >= plan.checkpoint_seconds)
+    return position.step == 0 or bool(plan.checkpoint_every and position.total % plan.checkpoint_every == 0)
 
 
 def _steps(
@@ -185,22 +196,30 @@ def _open(
         return Position(), []
     if not file.exists():
         raise UserError(f"There is no {CHECKPOINT} in {folder} to resume.", "Start the run without --resume.")
-    state = torch.load(file, map_location="cpu", weights_only=True)
-    if state["schema"] > SCHEMA:
-        raise UserError(f"{file} was written by a newer rsbench (schema {state['schema']}).", "Update rsbench.")
-    kept, wanted = state["identity"], json.loads(json.dumps(dict(plan.identity)))
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        schema, kept = state["schema"], state["identity"]
+    except Exception as error:  # torch has no error of its own for a file that is none of its files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{file} is not a whole checkpoint: {reason}", plan.start_anew) from error
+    if schema > SCHEMA:
+        raise UserError(f"{file} was written by a newer rsbench (schema {schema}).", "Update rsbench.")
+    wanted = json.loads(json.dumps(dict(plan.identity)))
     changed = sorted(key for key in kept.keys() | wanted.keys() if kept.get(key) != wanted.get(key))
     if changed:
         shown = ", ".join(f"{key} {kept.get(key)!r} -> {wanted.get(key)!r}" for key in changed)
-        raise UserError(f"{file} belongs to another run: {shown}.", "Resume with the same options, or start anew.")
-    _unwrapped(module).load_state_dict(state["module"])
-    optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["rng"])
-    plan.notes.update(state["notes"])
-    position = Position(**state["position"])
+        raise UserError(f"{file} belongs to another run: {shown}.", plan.start_anew)
+    try:
+        _unwrapped(module).load_state_dict(state["module"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["rng"])
+        plan.notes.update(state["notes"])
+        position, epochs = Position(**state["position"]), state["epochs"]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{file} does not fit this network: {str(error).splitlines()[0]}", plan.start_anew) from error
     if fabric.is_global_zero:
         _truncate_log(folder, position.total)
-    return position, state["epochs"]
+    return position, epochs
 
 
 def _save(
@@ -231,10 +250,12 @@ def _save(
                 os.fsync(stream.fileno())
         except (OSError, RuntimeError) as error:  # the second is torch's word for a full disk
             partial.unlink(missing_ok=True)
-            reason = str(error).splitlines()[0]
+            reason = (
+                error.strerror if isinstance(error, OSError) else ""
+            ) or "it could not be finished, is the disk full?"
+            whole = " The checkpoint before is whole." if (folder / CHECKPOINT).exists() else ""
             raise UserError(
-                f"The checkpoint cannot be written to {folder}: {reason}.",
-                "Free space and go on with --resume: the checkpoint before is whole.",
+                f"The checkpoint cannot be written to {folder}: {reason}.", f"Free space and {plan.go_on}.{whole}"
             ) from error
         partial.replace(folder / CHECKPOINT)
     fabric.barrier()

@@ -6,7 +6,7 @@ import numpy as np
 
 from rsbench.datasets.segmentation import IGNORE, SegmentationDataset
 from rsbench.datasets.splits import SplitList
-from rsbench.segmentation.protocols import FROZEN, PAPER
+from rsbench.segmentation.protocols import PROTOCOLS
 from rsbench.task import Split, Task
 
 CLASSES = ("background", "roof")
@@ -59,7 +59,7 @@ tiny = Task(
     open=open_tiny,
     demo=demo,
     splits=(Split(name="tiny", file="none.txt", sha256="0" * 64, counts={"train": 11, "val": 7}),),
-    protocols=(PAPER.with_settings(SMALL), FROZEN.with_settings(SMALL)),
+    protocols=tuple(protocol.with_settings(SMALL) for protocol in PROTOCOLS),
     rank="val/mIoU",
     metrics=("mIoU", "IoU_roof", "mAcc", "aAcc"),
     classes=CLASSES,

@@ -45,14 +45,14 @@ def run(
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images at once while embedding; about a million pixels by default.")
+        int | None, typer.Option(min=1, help="Images at once while embedding or predicting; not that of training.")
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch the dataset if it is not there.")] = False,
     pictures: Annotated[
         int, typer.Option(min=0, help="Draw image, truth and prediction of so many items (dense tasks).")
     ] = 0,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Train anew although a checkpoint of this run is there.")
+        bool, typer.Option("--fresh", help="Dense tasks: train anew although a checkpoint is there.")
     ] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write cached features.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each record as one line of JSON.")] = False,

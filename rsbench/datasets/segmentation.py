@@ -77,6 +77,8 @@ class SegmentationDataset:
     read_labels: Callable[[str], np.ndarray]
     find_no_data: Callable[[np.ndarray], np.ndarray] = all_zero
     _known: dict[str, tuple[tuple[int, ...], bytes]] = field(default_factory=dict, init=False, repr=False)
+    shapes: set[tuple[int, int]] = field(default_factory=set, init=False, repr=False)
+    """Heights and widths of the tiles that were loaded so far; after ``check``, of all."""
     _room: list[int] = field(default_factory=lambda: [_REMEMBERED], init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +116,7 @@ class SegmentationDataset:
             self._refuse(key, f"its labels are {labels.dtype} {labels.shape}, its image has {image.shape[:2]} pixels")
         if known is None:
             self._remember(key, labels)
+        self.shapes.add((labels.shape[0], labels.shape[1]))
         return Tile(image, labels, self.find_no_data(image))
 
     def _remember(self, key: str, labels: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """From records to measured values: what may be averaged, what is shown, what must be said beside it.
 
-Records share a *place* if task, protocol, changed settings and split are equal; a place and a part make a column.
+Records share a *place* if task, protocol, changed settings and split are equal, and the split is the same list of the
+same images; a place and a part make a column.
 Within a place, the records of one subject (a method, or a method with a checkpoint of the user's) that differ in
 nothing but the seed are averaged. Where there are others (other weights, precision, version), the newest stand alone
 and the footnote names what was left out.
@@ -9,12 +10,13 @@ and the footnote names what was left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from rsbench.errors import UserError
 from rsbench.records import Record, canonical_json
 from rsbench.reporting.intervals import Predictions, interval_over_items
+from rsbench.reporting.versions import version, version_names
 
 
 @dataclass(frozen=True, order=True)
@@ -23,6 +25,7 @@ class Place:
 
     Args:
         task, protocol, split: names.
+        version: which list and images of the split, where the records have several; else empty.
         changed: the settings changed from the protocol's own, as ``key=value, ...``; empty for the plain protocol.
         size: input size in pixels, where one subject was measured at several; None where every one has one.
     """
@@ -30,6 +33,7 @@ class Place:
     task: str
     protocol: str
     split: str
+    version: str = ""
     changed: str = ""
     size: int | None = None
 
@@ -166,8 +170,6 @@ def _all_but_seed(record: Record) -> str:
             "precision": record.precision,
             "settings": record.settings,
             "preprocess": record.preprocess,
-            "dataset": record.dataset.get("fingerprint"),
-            "split": record.dataset.get("split_sha256"),
             # weights drawn from the seed differ with it, and are meant to
             "weights": None if kind == "random" else record.weights.get("digest"),
             # what a network computes may depend on its arguments with the weights as they are (Scale-MAE's res)
@@ -193,12 +195,15 @@ def _common_flags(records: Sequence[Record]) -> list[str]:
 def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
     """Sorts records into places, and there by subject.
 
-    A place where one subject has several input sizes is split by size, so that a group has one.
+    A split that is not the same list of the same images in all records has a place for each. A place where one subject has several input sizes is split by size, so that a group has one.
     """
+    records = list(records)
+    names = version_names(records)
     found: dict[Place, list[Record]] = {}
     for record in records:
         changed = ", ".join(f"{key}={_short(value)}" for key, value in sorted(record.changed.items()))
-        found.setdefault(Place(record.task, record.protocol, record.split, changed), []).append(record)
+        place = Place(record.task, record.protocol, record.split, names[version(record)], changed)
+        found.setdefault(place, []).append(record)
     result: dict[Place, dict[Subject, Group]] = {}
     for place, members in found.items():
         sizes: dict[Subject, set[int]] = {}
@@ -208,8 +213,7 @@ def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
         split = any(len(several) > 1 for several in sizes.values())
         for record in members:
             size = record.input_size if split else None
-            where = Place(place.task, place.protocol, place.split, place.changed, size)
-            groups = result.setdefault(where, {})
+            groups = result.setdefault(replace(place, size=size), {})
             groups.setdefault(subject(record), Group()).records.append(record)
     return result
 

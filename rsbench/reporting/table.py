@@ -183,7 +183,7 @@ class _Builder:
         for column in self.published.columns:
             if column.published:
                 found.append(_Source(column, None, column.part, {}))
-            for place in sorted(by_place, key=lambda p: (p.protocol, p.changed, p.split, p.size or 0)):
+            for place in sorted(by_place, key=lambda p: (p.protocol, p.changed, p.split, p.version, p.size or 0)):
                 if place.task != column.task:
                     continue
                 keys = {key for group in by_place[place].values() for r in group.records for key in r.metrics}
@@ -200,8 +200,10 @@ class _Builder:
         size = "" if place.size is None else f", {place.size} px"
         note = self._note(f"* {place.protocol} with {place.changed}.") if place.changed else None
         key = f"{column.key}@{place.protocol}" + (f"[{place.changed}]" if place.changed else "")
-        key += f"/{place.split}/{part}" + ("" if place.size is None else f"/{place.size}")
-        return Column(key, f"{column.title}, {label}, {place.split} {part}{size}", False, note)
+        key += f"/{place.split}" + (f"[{place.version}]" if place.version else "")
+        key += f"/{part}" + ("" if place.size is None else f"/{place.size}")
+        version = f" ({place.version})" if place.version else ""
+        return Column(key, f"{column.title}, {label}, {place.split} {part}{version}{size}", False, note)
 
     def _cells(self, sources: list[_Source], measured: Subject, values: dict[str, str]) -> tuple[Cell | None, ...]:
         cells: list[Cell | None] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rsbench.backbones import Backbone
 from rsbench.datasets.segmentation import IGNORE, SegmentationDataset, Tile
 from rsbench.errors import UserError
 from rsbench.preprocessing import Preprocessor
@@ -70,16 +72,26 @@ class Tiles:
         return Batch(images, labels, tuple(key for key, _, _ in tiles), sizes)
 
 
-def canvas_for(height: int, width: int, least: int) -> tuple[int, int]:
+def canvas_for(height: int, width: int, least: int, cell: int = CELL) -> tuple[int, int]:
     """Returns the canvas on which a whole tile is predicted: whole cells, and no side shorter than ``least``.
 
     It depends on the tile alone, so that a prediction does not depend on the tiles beside it.
 
     >>> canvas_for(406, 439, 400), canvas_for(406, 439, 448)
     ((416, 448), (448, 448))
+
+    Args:
+        height, width: of the tile in pixels.
+        least: side of the training images.
+        cell: sides are multiples of it; see ``cell_of``.
     """
-    height, width = (max(-(-side // CELL) * CELL, least) for side in (height, width))
+    height, width = (max(-(-side // cell) * cell, least) for side in (height, width))
     return height, width
+
+
+def cell_of(backbone: Backbone) -> int:
+    """Returns the side in pixels of which canvases of a backbone are multiples."""
+    return math.lcm(CELL, backbone.size_multiple)
 
 
 def training_batches(
@@ -117,7 +129,7 @@ def training_batches(
         yield from _ahead(maker, make, numbers)
 
 
-def whole_batches(tiles: Tiles, items: Sequence[str], least: int, batch_size: int) -> Iterator[Batch]:
+def whole_batches(tiles: Tiles, items: Sequence[str], least: int, batch_size: int, cell: int = CELL) -> Iterator[Batch]:
     """Yields whole tiles in the given order, those of one canvas together, at most ``batch_size`` of them at once."""
     with ThreadPoolExecutor(_threads()) as decoders, ThreadPoolExecutor(1) as maker:
 
@@ -125,7 +137,7 @@ def whole_batches(tiles: Tiles, items: Sequence[str], least: int, batch_size: in
             chosen = items[start : start + batch_size]
             groups: dict[tuple[int, int], list[tuple[str, np.ndarray, np.ndarray]]] = {}
             for key, tile in zip(chosen, decoders.map(tiles.load, chosen), strict=True):
-                groups.setdefault(canvas_for(tile.labels.shape[0], tile.labels.shape[1], least), []).append(
+                groups.setdefault(canvas_for(tile.labels.shape[0], tile.labels.shape[1], least, cell), []).append(
                     (key, tile.image, tile.labels)
                 )
             return [tiles.join(members, canvas) for canvas, members in groups.items()]
@@ -134,11 +146,18 @@ def whole_batches(tiles: Tiles, items: Sequence[str], least: int, batch_size: in
             yield from batches
 
 
-def steps_per_epoch(count: int, batch_size: int, world: int) -> int:
+def steps_per_epoch(count: int, batch_size: int, world: int, least: int = 1) -> int:
     """Returns the batches of an epoch over ``count`` tiles.
 
+    Args:
+        count: tiles of the training part.
+        batch_size: tiles of a step.
+        world: processes that share them.
+        least: tiles that each process must have.
+
     Raises:
-        UserError: there are fewer tiles than a batch has, or the processes cannot share a batch equally.
+        UserError: there are fewer tiles than a batch has, the processes cannot share a batch equally, or their shares
+            are too small.
     """
     if count < batch_size:
         raise UserError(
@@ -147,6 +166,10 @@ def steps_per_epoch(count: int, batch_size: int, world: int) -> int:
         )
     if batch_size % world:
         raise UserError(f"{world} processes cannot share a batch of {batch_size} equally.", "Use another number.")
+    if batch_size // world < least:
+        raise UserError(
+            f"This head needs {least} tiles in each process, not {batch_size // world}.", "Use a larger batch_size."
+        )
     return count // batch_size
 
 

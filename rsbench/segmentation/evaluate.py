@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from pathlib import Path
@@ -24,13 +24,14 @@ from rsbench.locks import exclusive
 from rsbench.preprocessing import Preprocessor
 from rsbench.records import run_id
 from rsbench.request import Failure, Outcome, Request, peak_memory
-from rsbench.segmentation.data import CELL, Tiles, whole_batches
+from rsbench.segmentation.data import Tiles, canvas_for, cell_of, whole_batches
 from rsbench.segmentation.metrics import bootstrap_scores, score_names, scores
 from rsbench.segmentation.model import Segmenter
 from rsbench.segmentation.pictures import draw_tiles
 from rsbench.segmentation.predictions import PredictionWriter, confusions, merge
-from rsbench.segmentation.train import build, fit
+from rsbench.segmentation.train import build, check_batches, fit
 from rsbench.sources import Random
+from rsbench.training import CHECKPOINT
 
 _PREDICTIONS = "predictions.parquet"
 _BATCH = 8  # tiles that are predicted at once
@@ -48,19 +49,19 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
     parts = request.check_task(score_names(request.dataset.classes))
     source = request.method.weights(request.variant).source
     drawn = request.checkpoint is None and isinstance(source, Random)
-    request.dataset.check(lambda done, total: request.report(done, total, f"checked {total} tiles" * (done == total)))
     fabric = launch_on(request.device, request.precision, find_unused=True)
-    loaded: Loaded | None = None
-    for seed in seeds:
-        weights: dict[str, Any] = {"source": source_kind(request.method.weights(request.variant), request.checkpoint)}
-        extra = _extra(request, fabric)
+    check_batches(request, fabric.world_size)
+    loaded = _load(request, seeds[0])
+    request.dataset.check(lambda done, total: request.report(done, total, f"checked {total} tiles" * (done == total)))
+    for number, seed in enumerate(seeds):
+        extra = {"linear": linear_backend(request.precision, request.device), "processes": fabric.world_size}
+        about: dict[str, Any] = {"source": source_kind(request.method.weights(request.variant), request.checkpoint)}
+        reason = "Interrupted before the first checkpoint."
         try:
-            if loaded is None or drawn:
-                loaded = load(request.method, request.variant, request.checkpoint, seed, request.accept_licence)
-                whole = request.protocol.settings["head"] != "psanet"  # the pyramid of any backbone has stride 32
-                request.check_size(CELL if whole else loaded.backbone.size_multiple)
-            weights = loaded.about()
-            identity = request.identity(seed, weights, extra)
+            if drawn and number:
+                loaded = _load(request, seed)
+            about = loaded.about()
+            identity = request.identity(seed, about, extra)
             with _scratch(request, fabric, run_id(identity)) as folder:
                 try:
                     yield seed, _one_seed(request, fabric, loaded, parts, seed, folder, identity, extra)
@@ -68,16 +69,22 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
                     if fabric.is_global_zero:
                         shutil.rmtree(folder, ignore_errors=True)  # the same would happen again
                     raise
+                except KeyboardInterrupt:
+                    if (folder / CHECKPOINT).exists():
+                        reason = "Interrupted; the same command goes on from the last checkpoint."
+                    raise
         except RunError as error:
-            yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=weights, extra=extra)
+            yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=about, extra=extra)
         except KeyboardInterrupt:
-            reason = "Interrupted; the same command goes on from the last checkpoint."
-            yield seed, Failure(reason=reason, status="interrupted", weights=weights, extra=extra)
+            yield seed, Failure(reason=reason, status="interrupted", weights=about, extra=extra)
             return
 
 
-def _extra(request: Request, fabric: Fabric) -> dict[str, Any]:
-    return {"linear": linear_backend(request.precision, request.device), "processes": fabric.world_size}
+def _load(request: Request, seed: int) -> Loaded:
+    loaded = load(request.method, request.variant, request.checkpoint, seed, request.accept_licence)
+    whole = request.protocol.settings["head"] != "psanet"  # the pyramid of any backbone has stride 32
+    request.check_size(cell_of(loaded.backbone) if whole else loaded.backbone.size_multiple)
+    return loaded
 
 
 @contextmanager
@@ -88,8 +95,8 @@ def _scratch(request: Request, fabric: Fabric, run: str) -> Iterator[Path]:
             yield Path(fabric.broadcast(own)) / run
         return
     folder = request.work / run
-    waiting = f"Another process is at work on the same run in {folder}; waiting for it."
-    with exclusive(folder, waiting) if fabric.is_global_zero else nullcontext():
+    busy = f"Another process is at work on the same run in {folder}."
+    with exclusive(folder, busy=busy) if fabric.is_global_zero else nullcontext():
         fabric.barrier()
         yield folder
 
@@ -103,7 +110,9 @@ def _one_seed(
     preprocess = request.method.weights(request.variant).preprocess
     no_data = str(request.protocol.settings["no_data"])
     tiles = Tiles(request.dataset, Preprocessor(preprocess, request.input_size), no_data)
-    cost = _cost(model, request.input_size)
+    cell = cell_of(model.backbone)
+    canvases = {canvas_for(height, width, request.input_size, cell) for height, width in request.dataset.shapes}
+    cost = _rehearse(model, request.input_size, canvases)
     losses = fit(request, fabric, model, tiles, seed, folder, identity)
     trained = time.perf_counter()
     file = predict(request, fabric, model, tiles, parts, folder)
@@ -171,7 +180,8 @@ def predict(
         ):
             for part in parts:
                 items = request.dataset.parts[part][fabric.global_rank :: fabric.world_size]
-                for batch in whole_batches(tiles, items, request.input_size, request.batch_size or _BATCH):
+                size, cell = request.batch_size or _BATCH, cell_of(model.backbone)
+                for batch in whole_batches(tiles, items, request.input_size, size, cell):
                     classes = model.predict(batch.images.to(fabric.device)).cpu().numpy()
                     for row, (item, (h, w)) in enumerate(zip(batch.items, batch.sizes, strict=True)):
                         labels = batch.labels[row, :h, :w].numpy().astype(np.uint8)
@@ -206,13 +216,18 @@ def _checked(request: Request, part: str, counts: np.ndarray) -> dict[str, float
     return scores(counts, classes)
 
 
-def _cost(model: Segmenter, size: int) -> dict[str, Any]:
-    """Parameters, and floating-point operations for a canvas (a multiply-add counts as two)."""
+def _rehearse(model: Segmenter, size: int, canvases: Iterable[tuple[int, int]]) -> dict[str, Any]:
+    """Predicts an empty tile on every canvas, so that what does not fit is known before anything is trained.
+
+    Returns:
+        Parameters, and floating-point operations for a canvas of ``size`` (a multiply-add counts as two).
+    """
     parameters = list(model.parameters())
-    images = torch.zeros(1, 3, size, size, device=parameters[0].device)
     model.eval()
     with FlopCounterMode(display=False) as counter:
-        model.predict(images)
+        model.predict(torch.zeros(1, 3, size, size, device=parameters[0].device))
+    for height, width in sorted(set(canvases) - {(size, size)}):
+        model.predict(torch.zeros(1, 3, height, width, device=parameters[0].device))
     return {
         "parameters": sum(parameter.numel() for parameter in parameters),
         "parameters_trained": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),

@@ -88,9 +88,9 @@ def build_head(
         return Linear(backbone.channels, classes), {"head": name, "strides": list(backbone.strides)}
     backbone.dilate(DILATED_STRIDE)
     own, wanted = backbone.stage_strides[-1], settings["psa_stride"]
+    if wanted not in (0, DILATED_STRIDE, 2 * DILATED_STRIDE) or (0 < wanted < own and own % wanted):
+        raise UserError(f"psa_stride={wanted} is no stride for a last stage of stride {own}.", "Choose 0, 8 or 16.")
     enlarge = own // wanted if 0 < wanted < own else 1
-    if own % max(wanted, 1) and wanted < own:
-        raise UserError(f"psa_stride={wanted} does not divide the stride {own} of the last stage.", "Choose 8 or 16.")
     stride = own // enlarge
     shrink = settings["psa_shrink"] or (2 if stride <= DILATED_STRIDE else 1)
     window = window_for(size, stride, shrink, settings["psa_compact"])

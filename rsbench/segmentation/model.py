@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -72,9 +73,16 @@ def resize(logits: Tensor, size: Any) -> Tensor:
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Returns the mean over labelled pixels; 0, with a gradient of 0, where there is none (torch gives NaN).
 
+    Where several processes share a batch, the mean over *their* results, which is what data-parallel training takes,
+    is the mean over the labelled pixels of the whole batch, however unequal their shares.
+
     Args:
         logits: (B, C, H, W).
         labels: int64 (B, H, W), IGNORE where there is none.
     """
     total = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="sum")
-    return total / (labels != IGNORE).sum().clamp(min=1)
+    count = (labels != IGNORE).sum().float()
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        dist.all_reduce(count)
+        count /= dist.get_world_size()
+    return total / count.clamp(min=torch.finfo(count.dtype).tiny)

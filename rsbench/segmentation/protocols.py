@@ -17,7 +17,7 @@ NO_DATA = ("background", "ignore")
 _MOST = 1e9
 _LIMITS = {
     "image_size": (0, 8192),
-    "psa_stride": (0, 64),
+    "psa_stride": (0, 16),
     "psa_shrink": (0, 64),
     "aux_weight": (0, math.inf),
     "epochs": (1, _MOST),
@@ -43,7 +43,7 @@ PAPER = Protocol(
         "poly_power": 0.9,  # the rate is lr (1 - step / steps) ** poly_power
         "augment": "dihedral",  # one of the eight flips and quarter turns
         "no_data": "background",  # what pixels without data count as
-        "psa_stride": 0,  # coarser features are resized to it before PSANet; 0 takes them as they are
+        "psa_stride": 0,  # 8 or 16: coarser features are enlarged to it before PSANet; 0 takes them as they are
         "psa_shrink": 0,  # 0 is PSANet's 2 at stride 8, and 1 at coarser strides
         "psa_compact": False,
         "aux_weight": 0.4,
@@ -63,10 +63,19 @@ FROZEN = Protocol(
     settings={
         **PAPER.settings,
         "head": "linear",
-        "lr": 1e-2,  # of the linear head, which begins at zero; UPerNet wants 1e-3
+        "lr": 1e-2,
         "epochs": 20,
     },
-    description="One linear layer per position (or head=upernet) on the pyramid of the frozen backbone, trained alone.",
+    description="One linear layer per position on the pyramid of the frozen backbone, trained alone.",
 )
 
-PROTOCOLS = (PAPER, FROZEN)
+FROZEN_UPERNET = Protocol(
+    name="frozen-upernet",
+    solver="frozen",
+    limits=_LIMITS,
+    choices=_CHOICES,
+    settings={**FROZEN.settings, "head": "upernet", "lr": 1e-3},
+    description="UPerNet on the pyramid of the frozen backbone, trained alone.",
+)
+
+PROTOCOLS = (PAPER, FROZEN, FROZEN_UPERNET)

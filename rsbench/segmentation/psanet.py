@@ -57,7 +57,7 @@ class Branch(nn.Module):
             raise UserError(
                 f"The compact form of PSANet was made for maps of {self.window[0]} x {self.window[1]}, "
                 f"not {values.shape[2]} x {values.shape[3]}.",
-                "Use tiles of one size that image_size holds, or leave out compact=true.",
+                "Set image_size so that it holds every tile, or leave out psa_compact=true.",
             )
         return values, self.attention(values).flatten(2).transpose(1, 2)
 

@@ -47,6 +47,13 @@ def build(request: Request, backbone: Backbone, seed: int, fabric: Fabric) -> tu
     return model, decided
 
 
+def check_batches(request: Request, world: int) -> int:
+    """Returns the steps of an epoch in ``world`` processes; UserError if the training part does not fill a batch."""
+    settings: Mapping[str, Any] = request.protocol.settings
+    least = 2 if settings["head"] == "upernet" else 1  # it normalises what it has pooled to one position per tile
+    return steps_per_epoch(len(request.dataset.parts[request.task.train]), settings["batch_size"], world, least)
+
+
 def fit(
     request: Request,
     fabric: Fabric,
@@ -76,8 +83,8 @@ def fit(
     """
     settings: Mapping[str, Any] = request.protocol.settings
     items: Sequence[str] = request.dataset.parts[request.task.train]
-    size, epochs = int(settings["batch_size"]), int(settings["epochs"])
-    steps = steps_per_epoch(len(items), size, fabric.world_size)
+    size, epochs = settings["batch_size"], settings["epochs"]
+    steps = check_batches(request, fabric.world_size)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings["lr"], weight_decay=settings["weight_decay"])
     module, optimizer = fabric.setup(model, optimizer)
@@ -109,8 +116,10 @@ def fit(
             batches=batches,
             losses=losses,
             describe=lambda batch: ", ".join(batch.items),
-            identity={**identity, "processes": fabric.world_size},
+            identity=identity,
             checkpoint_seconds=_CHECKPOINT_SECONDS,
+            go_on="give the same command again",
+            start_anew="Give --fresh to start anew.",
         ),
         folder,
         resume,

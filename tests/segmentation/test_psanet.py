@@ -82,7 +82,7 @@ def test_coarse_features_can_be_enlarged_first():
     with torch.no_grad():
         assert model.eval().head(model.backbone.stages(images))[0].shape == (1, 2, 8, 8)
     assert segmenter("resnet50", psa_stride=16)[1]["enlarge"] == 1  # it is finer already
-    with pytest.raises(UserError, match="psa_stride=5 does not divide the stride 32"):
+    with pytest.raises(UserError, match="psa_stride=5 is no stride for a last stage of stride 32"):
         segmenter("swin_b", psa_stride=5)
 
 

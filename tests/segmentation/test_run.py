@@ -13,6 +13,7 @@ import torch
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from rsbench.cli import _main
+from rsbench.locks import exclusive
 from rsbench.records import Store
 from rsbench.segmentation import train as training
 from rsbench.segmentation.predictions import confusions, read_masks
@@ -56,7 +57,7 @@ def oracle(file: Path) -> torch.Tensor:
     return metric.compute()
 
 
-@pytest.mark.parametrize("protocol", ["paper", "frozen"])
+@pytest.mark.parametrize("protocol", ["paper", "frozen", "frozen-upernet"])
 def test_record_holds_what_the_stored_masks_give(run, protocol):
     code, [record], err = run("--protocol", protocol, "--seeds", "0")
     assert code == 0, err
@@ -74,7 +75,7 @@ def test_record_holds_what_the_stored_masks_give(run, protocol):
     assert metrics["val/aAcc"] == pytest.approx(100 * float(hits.sum() / matrix.sum()))
     low, high = record["intervals"]["val/mIoU"]
     assert low <= metrics["val/mIoU"] <= high
-    assert record["selected"]["head"] == {"paper": "psanet", "frozen": "linear"}[protocol]
+    assert record["selected"]["head"] == {"paper": "psanet", "frozen": "linear", "frozen-upernet": "upernet"}[protocol]
     assumed = record["arguments"].get("assumed", [])
     assert ("epochs" in assumed) == (protocol == "paper") and "lr" not in assumed
     assert not list((run.folder / ".training").glob("[!.]*")), "checkpoints of a finished run are removed"
@@ -119,19 +120,11 @@ def test_paper_protocol_trains_the_backbone(run, monkeypatch):
 
 
 def test_a_killed_run_goes_on_and_ends_bit_equal(run, monkeypatch, tmp_path):
-    """Every epoch leaves a checkpoint; the one that is interrupted is taken again from its beginning."""
     monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
     _, [whole], _ = run(results="whole")
 
-    def interrupt(report, steps, epochs):
-        def tell(position, values):
-            if position.total == 2 * steps + 1:
-                raise KeyboardInterrupt
-
-        return tell
-
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_reporter", interrupt)
+        patched.setattr(training, "_reporter", interrupted_at(5))
         code, _, _ = run()
     assert code == 130
     [broken] = list(Store(run.folder))
@@ -145,18 +138,70 @@ def test_a_killed_run_goes_on_and_ends_bit_equal(run, monkeypatch, tmp_path):
     assert all(np.array_equal(masks[0][item], masks[1][item]) for item in masks[0])
 
 
-def test_fresh_begins_anew(run, monkeypatch):
-    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+def interrupted_at(step):
+    """Stands in for the reporter: interrupts after a step."""
 
-    def interrupt(report, steps, epochs):
+    def reporter(report, steps, epochs):
         def tell(position, values):
-            if position.total == steps + 1:
+            if position.total == step:
                 raise KeyboardInterrupt
 
         return tell
 
+    return reporter
+
+
+def test_checkpoints_are_written_within_an_epoch_too(run, monkeypatch):
+    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+    _, [whole], _ = run(results="whole")
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_reporter", interrupt)
+        patched.setattr(training, "_reporter", interrupted_at(4))  # of two steps an epoch
+        run()
+    logs = list((run.folder / ".training").glob("*/log.jsonl"))
+    assert len(logs) == 1
+    _, [record], err = run()
+    assert "going on from the checkpoint" in err
+    assert record["metrics"] == whole["metrics"]
+
+
+def test_an_interruption_before_the_first_checkpoint_promises_nothing(run, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_reporter", interrupted_at(1))
+        run()
+    [record] = list(Store(run.folder))
+    assert record.reason == "Interrupted before the first checkpoint."
+
+
+@pytest.mark.parametrize("damage", [b"", b"no checkpoint at all", None])
+def test_a_damaged_checkpoint_is_one_line_with_the_remedy(run, monkeypatch, damage):
+    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_reporter", interrupted_at(3))
+        run()
+    [file] = (run.folder / ".training").glob("*/checkpoint.pt")
+    file.write_bytes(file.read_bytes()[:5000] if damage is None else damage)
+    code, records, err = run()
+    assert code == 2 and not records
+    assert "is not a whole checkpoint" in err and "--fresh" in err and "Traceback" not in err
+    assert run("--fresh")[0] == 0
+
+
+def test_the_same_run_twice_at_once_is_refused(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_reporter", interrupted_at(3))
+        run()
+    [folder] = (run.folder / ".training").glob("[!.]*")
+    with exclusive(folder):
+        code, records, err = run()
+    assert code == 2 and not records and "Another process is at work on the same run" in err
+
+
+def test_fresh_begins_anew(run, monkeypatch):
+    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_reporter", interrupted_at(3))
         run()
     code, _, err = run("--fresh")
     assert code == 0 and "going on" not in err and "epoch 1/3" in err
@@ -178,6 +223,10 @@ def test_a_loss_that_is_not_finite_fails_early_and_names_the_tiles(run):
         (["--protocol", "frozen", "--set", "image_size=80"], "multiples of 32 px, not 80"),
         (["--set", "no_data=maybe"], "no_data cannot be 'maybe'"),
         (["--set", "epochs=0"], "epochs=0 is not within 1"),
+        (["--protocol", "frozen-upernet", "--set", "batch_size=1"], "This head needs 2 tiles in each process, not 1"),
+        (["--set", "psa_stride=64"], "psa_stride=64 is not within 0 and 16"),
+        (["--set", "psa_stride=12"], "psa_stride=12 is no stride"),
+        (["--set", "psa_compact=true", "--set", "image_size=32"], "made for maps of 1 x 1, not"),
     ],
 )
 def test_impossible_requests_are_one_line_and_leave_nothing(run, arguments, message):

@@ -6,16 +6,19 @@ from pathlib import Path
 import numpy as np
 import tiny_segmentation
 import torch
+import torch.nn.functional as F
 
 from rsbench.backbones.inference import arithmetic
 from rsbench.checkpoints.digest import digest
 from rsbench.checkpoints.load import load
+from rsbench.datasets.segmentation import IGNORE
 from rsbench.fabric import launch_on
 from rsbench.plugins import load as load_plugins
 from rsbench.preprocessing import Preprocessor
 from rsbench.request import Request
 from rsbench.segmentation.data import Tiles, whole_batches
 from rsbench.segmentation.evaluate import predict
+from rsbench.segmentation.model import cross_entropy
 from rsbench.segmentation.predictions import read_masks
 from rsbench.segmentation.train import build, fit
 
@@ -34,6 +37,15 @@ request = Request(
 fabric = launch_on("cpu", "fp32", find_unused=True)
 model, _ = build(request, load(method, variant, None, 0, False).backbone, 0, fabric)
 tiles = Tiles(request.dataset, Preprocessor(method.weights(variant).preprocess, 64), "background")
+
+# of unequal shares: what data-parallel training averages is the mean over the pixels of both
+rank = fabric.global_rank
+logits = torch.randn(2, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+labels = (torch.arange(128).reshape(2, 8, 8) % 3 == 0).long()
+labels[1, 1:] = IGNORE
+averaged = fabric.all_reduce(cross_entropy(logits[rank : rank + 1], labels[rank : rank + 1]), reduce_op="mean")
+torch.testing.assert_close(averaged, F.cross_entropy(logits, labels, ignore_index=IGNORE))
+
 fit(request, fabric, model, tiles, 0, folder / "work", {})
 digests = [None] * fabric.world_size
 torch.distributed.all_gather_object(digests, digest(model))
