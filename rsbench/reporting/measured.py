@@ -195,7 +195,8 @@ def _common_flags(records: Sequence[Record]) -> list[str]:
 def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
     """Sorts records into places, and there by subject.
 
-    A split that is not the same list of the same images in all records has a place for each. A place where one subject has several input sizes is split by size, so that a group has one.
+    A split that is not the same list of the same images in all records has a place for each. A place where one subject
+    has several input sizes is split by size, so that a group has one.
     """
     records = list(records)
     names = version_names(records)

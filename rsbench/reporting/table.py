@@ -173,7 +173,7 @@ class _Builder:
         table = self.published
         return Table(
             table.number, table.caption, table.source, columns, tuple(sections),
-            tuple(self._notes(columns, sections)), tuple(self.footnotes), warnings,
+            tuple(self._notes(sources, columns, sections)), tuple(self.footnotes), warnings,
         )  # fmt: skip
 
     def _sources(self) -> list[_Source]:
@@ -183,7 +183,7 @@ class _Builder:
         for column in self.published.columns:
             if column.published:
                 found.append(_Source(column, None, column.part, {}))
-            for place in sorted(by_place, key=lambda p: (p.protocol, p.changed, p.split, p.version, p.size or 0)):
+            for place in sorted(by_place, key=_order):
                 if place.task != column.task:
                     continue
                 keys = {key for group in by_place[place].values() for r in group.records for key in r.metrics}
@@ -237,7 +237,7 @@ class _Builder:
             self.footnotes.append(text)
         return self.footnotes.index(text) + 1
 
-    def _notes(self, columns: tuple[Column, ...], sections: list[Section]) -> list[str]:
+    def _notes(self, sources: list[_Source], columns: tuple[Column, ...], sections: list[Section]) -> list[str]:
         notes = [f"Published numbers: {self.published.source}, as printed; bold is the best published one of a column."]
         if any(not column.published for column in columns):
             notes.append(
@@ -245,12 +245,21 @@ class _Builder:
                 "without the variance between seeds), ± standard deviation over seeds, number of seeds, input size. "
                 "Measured values are not ranked: protocols, splits and input sizes differ."
             )
+        for split in sorted({source.place.split for source in sources if source.place and source.place.version}):
+            notes.append(
+                f"The split {split} is not one list of the same images in all runs; columns with other brackets are "
+                "not comparable."
+            )
         own = [column for column in self.published.columns if not column.published]
         for name in (c.title for c in own if any(shown.key.startswith(f"{c.key}@") for shown in columns)):
             notes.append(f"{name} is not in the paper's table: it is measured only.")
         if any(section.title == DEMO for section in sections):
             notes.append("Demo scenes are drawn by a program; their numbers say that the harness runs, nothing else.")
         return notes
+
+
+def _order(place: Place) -> tuple[str, str, str, str, int]:
+    return place.protocol, place.changed, place.split, place.version, place.size or 0
 
 
 def _remade(record: Record) -> bool:
