@@ -154,8 +154,12 @@ def paired_bootstrap(
     return Difference(float(difference.mean()), low, high, level)
 
 
-Scores = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Scores many sums at once: from (R, ...) to (R,) or (R, names), NaN where a sum has no score."""
+Scores = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+"""Scores many sums at once: from (R, ...) to (R,) or (R, names), NaN where a sum has no score.
+
+It is also given the sum over all items (...), each once: a draw that lacks what the whole has may have no score, where
+what is left would be the score of something else.
+"""
 
 
 def bootstrap_sums(counts: ArrayLike, resamples: int = 2000, seed: int = 0) -> Iterator[NDArray[np.float64]]:
@@ -189,7 +193,8 @@ def bootstrap_sums(counts: ArrayLike, resamples: int = 2000, seed: int = 0) -> I
 
 def resampled_scores(counts: ArrayLike, score: Scores, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
     """Returns the score of each draw of ``bootstrap_sums``: (resamples,) or (resamples, names)."""
-    return np.concatenate([score(sums) for sums in bootstrap_sums(counts, resamples, seed)])
+    whole = np.asarray(counts, dtype=np.float64).sum(axis=0)
+    return np.concatenate([score(sums, whole) for sums in bootstrap_sums(counts, resamples, seed)])
 
 
 def percentile_interval(draws: ArrayLike, level: float = 0.95) -> tuple[float, float] | None:
@@ -227,13 +232,13 @@ def paired_score_difference(
     Args:
         a: (N, ...) counts of the first run.
         b: (N, ...) counts of the second one, items in the same order.
-        score: of sums, (R, ...) to (R,).
+        score: of sums, (R, ...) to (R,); the whole that it is given is that of the run whose sums it scores.
 
     Returns:
         None where there is no such score over all items, or too many draws lack it (``percentile_interval``).
 
     >>> hits = np.array([[3, 4], [1, 4], [4, 4], [2, 4]])  # right, all
-    >>> share = lambda sums: sums[:, 0] / sums[:, 1]
+    >>> share = lambda sums, whole: sums[:, 0] / sums[:, 1]
     >>> paired_score_difference(hits, hits - [1, 0], share).mean
     0.25
     """
@@ -241,13 +246,14 @@ def paired_score_difference(
     if both[0].ndim == 0 or both[0].shape != both[1].shape:
         raise ValueError(f"A paired comparison needs the same items: {both[0].shape} are not {both[1].shape}.")
 
-    def difference(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        return score(sums[:, 0]) - score(sums[:, 1])
+    def difference(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+        return score(sums[:, 0], whole[0]) - score(sums[:, 1], whole[1])
 
     paired = np.stack(both, axis=1)
-    whole = float(difference(paired.sum(axis=0)[None])[0])
+    total = paired.sum(axis=0)
+    found = float(difference(total[None], total)[0])
     bounds = percentile_interval(resampled_scores(paired, difference, resamples, seed), level)
-    return Difference(whole, *bounds, level) if bounds and np.isfinite(whole) else None
+    return Difference(found, *bounds, level) if bounds and np.isfinite(found) else None
 
 
 def _checked(values: ArrayLike, dimensions: int) -> NDArray[np.float64]:

@@ -181,7 +181,7 @@ def test_sums_are_those_of_plain_loops_whatever_the_blocks(items, resamples, see
 def test_memory_does_not_grow_with_items_times_draws():
     counts = np.ones((20_000, 2, 2))
     tracemalloc.start()
-    shares = resampled_scores(counts, lambda sums: sums[:, 0, 0] / sums.sum(axis=(1, 2)))
+    shares = resampled_scores(counts, lambda sums, whole: sums[:, 0, 0] / sums.sum(axis=(1, 2)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert np.allclose(shares, 0.25)
@@ -191,7 +191,7 @@ def test_memory_does_not_grow_with_items_times_draws():
 def test_the_score_of_sums_agrees_with_scipy():
     rng = np.random.default_rng(0)
     counts = np.stack([rng.integers(0, 50, 200), rng.integers(50, 400, 200)], axis=1).astype(float)
-    bounds = percentile_interval(resampled_scores(counts, lambda sums: sums[:, 0] / sums[:, 1], 20_000))
+    bounds = percentile_interval(resampled_scores(counts, share, 20_000))
     oracle = scipy.stats.bootstrap(
         (counts[:, 0], counts[:, 1]), lambda hits, all_, axis: hits.sum(axis) / all_.sum(axis), paired=True,
         vectorized=True, method="percentile", n_resamples=20_000, rng=np.random.default_rng(1), batch=2000,
@@ -214,8 +214,8 @@ def test_draws_without_a_score_are_left_out_as_long_as_they_are_few():
         percentile_interval(draws, level=95)
 
 
-def share(sums):
-    """Right of all, as a score of sums (R, 2)."""
+def share(sums, whole):
+    """Right of all, as a score of sums (R, 2), whatever the whole."""
     return sums[:, 0] / sums[:, 1]
 
 
@@ -235,7 +235,11 @@ def test_the_paired_difference_over_seeds_draws_the_same_items_for_all():
     hits = rng.integers(0, 9, 50)
     run = np.stack([hits, np.full(50, 9)], axis=1)
     seeds = np.stack([run, run], axis=1)
-    mean = paired_score_difference(seeds, 0 * seeds + [0, 9], lambda sums: share(np.moveaxis(sums, 2, 1)).mean(axis=1))
+
+    def of_seeds(sums, whole):
+        return share(np.moveaxis(sums, 2, 1), whole).mean(axis=1)
+
+    mean = paired_score_difference(seeds, 0 * seeds + [0, 9], of_seeds)
     assert mean == paired_score_difference(run, 0 * run + [0, 9], share)
 
 
@@ -247,3 +251,19 @@ def test_a_run_against_itself_shows_no_difference_and_an_absent_score_none():
         assert paired_score_difference(counts, 0 * counts, share) is None
     with pytest.raises(ValueError, match="same items"):
         paired_score_difference(counts, counts[1:], share)
+
+
+def test_a_score_is_told_the_sum_over_all_items_of_its_own_run():
+    counts = np.random.default_rng(0).integers(1, 9, (30, 2))
+    told = []
+
+    def spy(sums, whole):
+        told.append(whole.tolist())
+        return share(sums, whole)
+
+    resampled_scores(counts, spy)
+    assert told == [counts.sum(axis=0).tolist()]
+    told.clear()
+    paired_score_difference(counts, 2 * counts, spy)
+    assert {tuple(whole) for whole in told} == {tuple(counts.sum(axis=0)), tuple(2 * counts.sum(axis=0))}
+    assert told[::2] == [counts.sum(axis=0).tolist()] * (len(told) // 2)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from rsbench.statistics import percentile_interval, resampled_scores
 
+Counts = NDArray[np.int64] | NDArray[np.float64]
+
 
 def confusion(
     labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int, ignore: int = 255
@@ -101,21 +103,33 @@ def score_names(classes: Sequence[str]) -> list[str]:
     return ["mIoU", "mAcc", "aAcc", *(f"IoU_{name}" for name in plain), *(f"Acc_{name}" for name in plain)]
 
 
-def score_array(confusion: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+def score_array(confusion: Counts, whole: Counts | None = None) -> NDArray[np.float64]:
     """Returns all scores of many matrices at once.
 
     Args:
         confusion: (..., C, C).
+        whole: of the data set that the matrices are draws from, (C, C) or of a shape that broadcasts to theirs. A draw
+            that lacks a class of the whole has no mean over the classes: that over the others would be another
+            quantity. For mIoU a class must be in truth or prediction, for mAcc in the truth.
 
     Returns:
         (..., 3 + 2 C) fractions in the order of ``score_names``; NaN where there is none.
     """
+    by_class = _by_class(confusion)
+    means = [_mean_of_existing(values) for values in by_class]
+    if whole is not None:
+        lost = [np.isnan(own) & np.isfinite(all_) for own, all_ in zip(by_class, _by_class(whole), strict=True)]
+        means = [np.where(some.any(axis=-1), np.nan, mean) for some, mean in zip(lost, means, strict=True)]
+    right = np.trace(confusion, axis1=-2, axis2=-1).astype(np.float64)
+    overall = _ratio(right, confusion.sum(axis=(-2, -1)))
+    return np.concatenate([np.stack([*means, overall], axis=-1), *by_class], axis=-1)
+
+
+def _by_class(confusion: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns IoU and accuracy of each class, (..., C) both."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     true, found = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    iou, accuracy = _ratio(hits, true + found - hits), _ratio(hits, true)
-    overall = _ratio(hits.sum(axis=-1), true.sum(axis=-1))
-    means = [_mean_of_existing(iou), _mean_of_existing(accuracy), overall]
-    return np.concatenate([np.stack(means, axis=-1), iou, accuracy], axis=-1)
+    return _ratio(hits, true + found - hits), _ratio(hits, true)
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
@@ -140,9 +154,11 @@ def bootstrap_scores(
     same tiles are drawn for all, each seed is scored by itself, and the draw gives the mean over seeds: the
     interval of what a table prints. It does not include the variance between seeds.
 
-    A draw may hold no pixel of a class. Then mIoU and mAcc of the draw are means over the other classes, as the
-    rule says, and the draw has no score of that class. A score has no key if more than ``1 - level`` of the draws
-    lack it; else its interval is that of the draws that have it.
+    A draw may hold no pixel of a class that the data set has. Then it has no score of that class, and neither mIoU
+    (where the class is in neither truth nor prediction) nor mAcc (where it is not in the truth): a mean over the other
+    classes is another quantity, and a draw of nothing but background would have 1.0. Of several seeds, the draw has
+    the score if all have it. A score has no key if more than ``1 - level`` of the draws lack it; else its interval is
+    that of the draws that have it.
 
     Args:
         confusions: (N, C, C) one matrix per tile, or (S, N, C, C) one row per seed with the tiles in the same order.
@@ -158,7 +174,10 @@ def bootstrap_scores(
     """
     several = confusions[None] if confusions.ndim == 3 else confusions
     draws = resampled_scores(
-        np.moveaxis(several, 0, 1), lambda sums: score_array(sums).mean(axis=1), resamples=resamples, seed=seed
+        np.moveaxis(several, 0, 1),
+        lambda sums, whole: score_array(sums, whole).mean(axis=1),
+        resamples=resamples,
+        seed=seed,
     )
     found = {name: percentile_interval(draws[:, i], level) for i, name in enumerate(score_names(classes))}
     return {name: bounds for name, bounds in found.items() if bounds is not None}

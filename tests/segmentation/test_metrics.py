@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassJaccardIndex
 
 from rsbench.segmentation.metrics import bootstrap_scores, confusion, score_array, score_names, scores
-from rsbench.statistics import percentile_interval, resampled_scores
+from rsbench.statistics import paired_score_difference, percentile_interval, resampled_scores
 
 IGNORE = 255
 NAMES = tuple(f"class{number}" for number in range(40))
@@ -144,7 +144,7 @@ def test_the_interval_over_tiles_holds_the_score_of_the_whole():
 
 def test_each_draw_of_several_seeds_is_the_mean_of_its_scores_on_the_same_tiles():
     seeds = np.stack([tiles(40, seed=seed) for seed in range(3)]).astype(np.int64)
-    one_by_one = [resampled_scores(counts, lambda sums: score_array(sums)[:, 0]) for counts in seeds]
+    one_by_one = [resampled_scores(counts, lambda sums, whole: score_array(sums, whole)[:, 0]) for counts in seeds]
     assert bootstrap_scores(seeds, NAMES[:2])["mIoU"] == pytest.approx(percentile_interval(np.mean(one_by_one, axis=0)))
     same = np.stack([seeds[0], seeds[0]])
     assert bootstrap_scores(same, NAMES[:2]) == bootstrap_scores(seeds[0], NAMES[:2])
@@ -156,5 +156,84 @@ def test_a_class_in_one_tile_alone_has_no_interval_and_one_in_many_has():
     counts[:, 1, 1] = 10
     counts[3, 2, 1] = 5  # a third of the draws lack this tile
     bounds = bootstrap_scores(counts, NAMES[:3])
-    assert {"mIoU", "mAcc", "aAcc", "IoU_class0", "IoU_class1"} <= set(bounds)
-    assert not {"IoU_class2", "Acc_class2"} & set(bounds)
+    assert set(bounds) == {"aAcc", "IoU_class0", "IoU_class1", "Acc_class0", "Acc_class1"}
+
+
+def rare(number, tiles=10, predicted=True):
+    """Perfect background; ``number`` of the tiles hold buildings, half of which are found."""
+    counts = np.zeros((tiles, 2, 2), np.int64)
+    counts[:, 0, 0] = 90
+    counts[:number, 1] = [5, 5] if predicted else [10, 0]
+    return counts
+
+
+MIOU = score_names(NAMES[:2]).index("mIoU")
+
+
+def test_a_mean_over_fewer_classes_than_the_whole_set_has_is_none():
+    whole = rare(1).sum(axis=0)
+    draw = 10 * rare(0)[0]
+    names = score_names(NAMES[:2])
+    found = dict(zip(names, score_array(draw, whole), strict=True))
+    assert np.isnan([found["mIoU"], found["mAcc"], found["IoU_class1"]]).all()
+    assert (found["aAcc"], found["IoU_class0"]) == (1.0, 1.0)
+    assert np.array_equal(score_array(draw, draw), score_array(draw), equal_nan=True)
+    only_predicted = draw + np.array([[0, 1], [0, 0]])
+    found = dict(zip(names, score_array(draw, only_predicted), strict=True))
+    assert np.isnan(found["mIoU"])
+    assert found["mAcc"] == 1.0  # no accuracy of a class that is not in the truth of the whole set either
+
+
+@given(st.lists(scenes(most=3).map(lambda scene: confusion(scene[0], scene[1], 3)), min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_a_draw_has_the_means_of_plain_loops_or_none(matrices):
+    whole = np.sum(matrices, axis=0)
+    everything = scores(whole, NAMES[:3])
+    for matrix, row in zip(matrices, score_array(np.array(matrices), whole), strict=True):
+        own = scores(matrix, NAMES[:3])
+        for name, value in zip(score_names(NAMES[:3]), row, strict=True):
+            of_classes = {"mIoU": "IoU_", "mAcc": "Acc_"}.get(name, "nothing")
+            lost = [key for key in everything if key.startswith(of_classes) and key not in own]
+            assert np.isnan(value) if lost or name not in own else value == own[name]
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_interval_mixes_means_over_all_classes_with_means_over_some(seeds):
+    few = np.stack([rare(2)] * seeds)  # one draw in ten has no building
+    bounds = bootstrap_scores(few, NAMES[:2])
+    assert not {"mIoU", "mAcc", "IoU_class1"} & set(bounds)
+    assert "aAcc" in bounds
+    enough = bootstrap_scores(np.stack([rare(4)] * seeds), NAMES[:2])  # six draws in a thousand
+    assert enough["mIoU"][1] < 0.8
+    assert enough["mAcc"] == (0.75, 0.75)
+
+
+def test_one_seed_without_a_class_that_it_has_elsewhere_makes_the_draw_have_none():
+    absent = rare(0, tiles=20)
+    stray = absent.copy()
+    stray[0, 0, 1] = 3  # predicted in one tile, never true
+    assert bootstrap_scores(absent, NAMES[:2])["mIoU"] == (1.0, 1.0)
+    assert "mIoU" not in bootstrap_scores(stray, NAMES[:2])
+    assert "mIoU" not in bootstrap_scores(np.stack([absent, stray]), NAMES[:2])
+    assert bootstrap_scores(np.stack([absent, stray]), NAMES[:2])["mAcc"][1] == 1.0  # none is in the truth
+
+
+def test_a_paired_difference_mixes_no_means_either():
+    def miou(sums, whole):
+        return score_array(sums, whole)[:, MIOU]
+
+    assert paired_score_difference(rare(2), rare(2, predicted=False), miou) is None
+    found = paired_score_difference(rare(4), rare(4, predicted=False), miou)
+    assert found.mean == pytest.approx(0.25 + (900 / 920 - 900 / 940) / 2)
+    assert 0.2 < found.low <= found.mean <= found.high < 0.3
+
+
+def test_a_paired_difference_asks_each_run_for_its_own_classes():
+    def miou(sums, whole):
+        return score_array(sums, whole)[:, MIOU]
+
+    absent = rare(0, tiles=20)
+    stray = absent + np.array([[0, 1], [0, 0]])  # a class in every tile that the other run never has
+    found = paired_score_difference(absent, stray, miou)
+    assert found.mean == pytest.approx(1 - 90 / 91 / 2)
+    assert paired_score_difference(stray, stray, miou).mean == 0.0
