@@ -77,7 +77,7 @@ class Measurement:
         seeds: those averaged.
         size: of the input in pixels.
         runs: ids, one per seed (of a failed cell: of the runs that failed).
-        remarks: sentences for the footnote.
+        remarks: sentences for the footnote, without a full stop.
     """
 
     status: str
@@ -125,7 +125,7 @@ class Group:
             remarks.append(f"newest of several runs; left out: {ids}")
         for record in sorted(other, key=_age):
             if record.seed not in by_seed:
-                remarks.append(f"seed {record.seed} {record.status}: {record.reason} (run {record.id})")
+                remarks.append(f"{_why(record)} (run {record.id})")
         from rsbench.statistics import seed_summary
 
         summary = seed_summary([record.metrics[key] for record in chosen])
@@ -135,7 +135,7 @@ class Group:
         except UserError as error:  # unreadable predictions leave the number and take the interval
             interval, lacks = None, f"no interval: {error.message}"
         if lacks:
-            remarks.append(lacks.removesuffix("."))
+            remarks.append(_open_ended(lacks))
         low, high = interval or (None, None)
         runs = tuple(record.id for record in chosen)
         return Measurement(
@@ -150,11 +150,19 @@ def _failed(records: Sequence[Record]) -> Measurement | None:
     latest = {record.seed: record for record in sorted(records, key=_age)}
     chosen = [latest[seed] for seed in sorted(latest)]
     status = "failed" if any(record.status == "failed" for record in chosen) else "interrupted"
-    remarks = [f"seed {record.seed} {record.status}: {record.reason}" for record in chosen]
     return Measurement(
         status, None, None, None, None, tuple(sorted(latest)), chosen[0].input_size,
-        tuple(record.id for record in chosen), (*_common_flags(chosen), *remarks),
+        tuple(record.id for record in chosen), (*_common_flags(chosen), *map(_why, chosen)),
     )  # fmt: skip
+
+
+def _why(record: Record) -> str:
+    return f"seed {record.seed} {record.status}: {_open_ended(record.reason or '')}"
+
+
+def _open_ended(text: str) -> str:
+    """Returns a remark without its full stop: others may follow, and the footnote has one at its end."""
+    return text.rstrip(". \n")
 
 
 def _age(record: Record) -> tuple[str, str]:
@@ -185,7 +193,7 @@ def _common_flags(records: Sequence[Record]) -> list[str]:
     seeds: dict[str, list[int]] = {}
     for record in records:
         for flag in record.flags:
-            seeds.setdefault(flag, []).append(record.seed)
+            seeds.setdefault(_open_ended(flag), []).append(record.seed)
     return [
         flag if len(having) == len(records) else f"{flag} (seed {', '.join(map(str, having))})"
         for flag, having in seeds.items()

@@ -178,6 +178,21 @@ def test_a_seed_that_failed_beside_seeds_that_did_not_is_told(store, make):
     assert "seed 1 failed: loss is nan" in footnote(table, shown)
 
 
+def test_a_reason_that_is_a_sentence_ends_no_footnote_twice(store, make):
+    store.write(make(method="made/fails", status="failed", reason="The features are constant."))
+    store.write(make(method="made/fails", seed=1, status="failed", reason="The loss is nan.\n"))
+    store.write(make(method="made/flagged", flags=["a sentence of its own."]))
+    store.write(make(method="made/half", seed=0))
+    store.write(make(method="made/half", seed=2, flags=["of one seed."]))
+    half = make(method="made/half", seed=1, status="interrupted", reason="The machine stopped.")
+    store.write(half)
+    table = build_table(1, store)
+    assert not any(twice in note for note in table.footnotes for twice in ("..", ".;", ". (", "\n."))
+    assert all(note.endswith(".") for note in table.footnotes)
+    assert any(note.endswith("constant; seed 1 failed: The loss is nan.") for note in table.footnotes)
+    assert any(f"The machine stopped (run {half.id});" in note for note in table.footnotes)
+
+
 def test_splits_are_different_columns(store, make):
     store.write(make(split="seco"))
     store.write(make(split="spatial", metrics={"val/top1": 50.0}))
