@@ -6,8 +6,10 @@ should be is refused by name and by the number of the feature, counted from 1.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from rasterio.features import rasterize
@@ -28,7 +31,7 @@ _CRS84 = re.compile(r"(?:.*[:/])?CRS:?84", re.IGNORECASE)  # WGS 84, longitude f
 _EPSG = re.compile(
     r"(?:urn:(?:x-)?ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?EPSG(?:[:/][\w.]*)?[:/](\d+)", re.I
 )
-_DRAWING = threading.Lock()  # rasterio hides a warning of its own while it draws, in a way that needs one thread only
+HIDING = threading.Lock()  # to be held where a warning is hidden (rasterio does while it draws): filters are global
 _RESTORE = "Restore it from the original archive."
 
 
@@ -61,6 +64,35 @@ class Grid:
         return a * column + b * row + c, d * column + e * row + f
 
 
+@functools.cache
+def wgs84() -> CRS:
+    """Returns WGS 84.
+
+    Raises:
+        UserError: PROJ, which knows the coordinate systems, cannot use its database. That of another program, named in
+            the environment, is the usual cause.
+    """
+    try:
+        with rasterio.Env():  # without it GDAL prints errors
+            return CRS.from_epsg(4326)
+    except CRSError as error:
+        named = [f"{name}={os.environ[name]}" for name in ("PROJ_DATA", "PROJ_LIB") if name in os.environ]
+        raise UserError(
+            f"PROJ cannot use its database of coordinate systems ({', '.join(named) or one_line(error)}).",
+            f"{'Unset ' + ' and '.join(name.partition('=')[0] for name in named) if named else 'Reinstall rasterio'}: "
+            "rasterio has a database of its own version.",
+        ) from None
+
+
+def one_line(error: BaseException) -> str:
+    """Returns the message of an error as part of a sentence: GDAL's may have several lines.
+
+    >>> one_line(OSError("No such\\nfile."))
+    'No such file'
+    """
+    return " ".join(str(error).split()).rstrip(".")
+
+
 Rings = tuple[np.ndarray, ...]
 
 
@@ -90,7 +122,7 @@ def read_footprints(path: str | Path, grid: Grid) -> tuple[Footprint, ...]:
     Raises:
         UserError: the file cannot be read or is no such collection; its coordinate system is not that of the raster;
             a ring is not closed, has fewer than 4 points or a coordinate that is no finite number; a footprint lies
-            more than a pixel outside the raster.
+            more than a pixel outside the raster, or reaches further beyond an edge than the raster is wide or high.
     """
     path = Path(path)
     if grid.crs is None:
@@ -134,7 +166,7 @@ def rasterise(footprints: tuple[Footprint, ...], grid: Grid) -> np.ndarray:
     if not shapes:
         return np.zeros((grid.height, grid.width), np.uint8)
     size = (grid.height, grid.width)
-    with _DRAWING:
+    with HIDING:
         return rasterize(shapes, size, 0, transform=grid.transform, default_value=1, dtype=np.uint8)
 
 
@@ -167,9 +199,10 @@ def _compare_crs(member: Any, path: Path, grid: Grid) -> None:
     try:
         code = _EPSG.fullmatch(name)
         if _CRS84.fullmatch(name):
-            own = CRS.from_epsg(4326)
+            own = wgs84()
         else:
-            own = CRS.from_epsg(int(code[1])) if code else CRS.from_user_input(name)
+            with rasterio.Env():  # without it GDAL prints errors
+                own = CRS.from_epsg(int(code[1])) if code else CRS.from_user_input(name)
     except (CRSError, OverflowError, ValueError):
         raise UserError(f"The footprints {path} are in an unknown coordinate system, {name!r}.", _RESTORE) from None
     if own != grid.crs:
@@ -224,10 +257,19 @@ def _is_finite(value: Any) -> bool:
 
 
 def _place(polygons: tuple[Rings, ...], grid: Grid, fault: Callable[[str], UserError]) -> None:
-    """Refuses a footprint of which no part comes within a pixel of the raster (bounding boxes are compared)."""
-    for outer, *_ in polygons:
-        low, high = (bound(grid.to_pixels(outer), axis=0) for bound in (np.min, np.max))
-        if (high >= -_OUTSIDE).all() and (low <= np.array([grid.width, grid.height]) + _OUTSIDE).all():
-            return
-    where = ", ".join(f"{value:.6f}" for value in polygons[0][0][0])
-    raise fault(f"lies outside its image {grid.path}, at ({where})")
+    """Refuses a footprint that is not of this raster (bounding boxes are compared).
+
+    That is one of which no part comes within a pixel of it, and one that reaches further beyond an edge than it is wide
+    or high: footprints are cut to their tile, and what is larger by far is an error that would make all of it building.
+    """
+    size = np.array([grid.width, grid.height])
+    with np.errstate(over="ignore", invalid="ignore"):  # of absurd coordinates; they are refused below
+        pixels = [[grid.to_pixels(ring) for ring in rings] for rings in polygons]
+    at = "at ({})".format(", ".join(f"{value:.9g}" for value in polygons[0][0][0]))
+    if not all(np.isfinite(ring).all() for rings in pixels for ring in rings):
+        raise fault(f"has coordinates too large for its image {grid.path}, {at}")
+    if not any((outer.max(axis=0) >= -_OUTSIDE).all() and (outer.min(axis=0) <= size + _OUTSIDE).all()
+               for outer, *_ in pixels):  # fmt: skip
+        raise fault(f"lies outside its image {grid.path}, {at}")
+    if any((ring < -size).any() or (ring > 2 * size).any() for rings in pixels for ring in rings):
+        raise fault(f"reaches far beyond its image {grid.path}, by more than the image is wide or high, {at}")

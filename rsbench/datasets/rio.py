@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -10,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from rsbench.datasets.footprints import Grid, rasterise, read_footprints
+from rsbench.datasets.footprints import HIDING, Grid, one_line, rasterise, read_footprints, wgs84
 from rsbench.datasets.layout import list_names
 from rsbench.datasets.rio_layout import TITLE, find_tiles, tile_id
 from rsbench.datasets.segmentation import SegmentationDataset
@@ -22,7 +24,19 @@ from rsbench.errors import UserError
 CLASSES = ("background", "building")
 _RESTORE = "Restore it from the original archive."
 
+# GDAL is kept from looking at the files beside an image: listing thousands for each tile takes longer than decoding,
+# and an .aux.xml there would change what is read without changing the fingerprint. Nor may what the user set for other
+# programs let damaged files pass or move pixels.
+_SETTINGS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GTIFF_IGNORE_READ_ERRORS": "NO",
+    "GTIFF_DIRECT_IO": "NO",
+    "GTIFF_VIRTUAL_MEM_IO": "NO",
+    "GTIFF_POINT_GEO_IGNORE": "NO",
+}
+
 Files = Mapping[str, tuple[Path, Path]]
+Grids = dict[str, Grid]
 
 
 def open_rio(root: str | Path, split: SplitList) -> SegmentationDataset:
@@ -52,24 +66,41 @@ def open_rio(root: str | Path, split: SplitList) -> SegmentationDataset:
                 f"{hint}, or take --split present, which divides the tiles that are there.",
             )
     used = {key: files[key] for key in expected}
+    grids: Grids = {}
     return SegmentationDataset(
         "spacenet-rio",
         CLASSES,
         split.parts,
         files=used.__getitem__,
-        read_image=partial(_read_image, used),
-        read_labels=partial(_read_labels, used),
+        read_image=partial(_read_image, used, grids),
+        read_labels=partial(_read_labels, used, grids),
     )
 
 
 def read_grid(path: Path) -> Grid:
-    """Reads where the pixels of an image lie; UserError if it is no TIFF."""
-    with _opened(path) as source:
-        return Grid(path, source.width, source.height, source.transform, source.crs)
+    """Reads where the pixels of an image lie; UserError if it is no TIFF or has no geotransform."""
+    wgs84()  # a PROJ that cannot work would look like an image without a coordinate system
+    with HIDING, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is an error here
+        with _opened(path) as source:
+            grid = Grid(path, source.width, source.height, source.transform, source.crs)
+    if grid.transform.is_identity or grid.transform.is_degenerate or not all(map(math.isfinite, grid.transform)):
+        raise UserError(
+            f"The image {path} has no geotransform: where its pixels lie on the earth is not known.",
+            "Restore the image: tools that know nothing of GeoTIFF drop it.",
+        )
+    return grid
 
 
-def _read_image(files: Files, key: str) -> np.ndarray:
-    path = files[key][0]
+def _grid(files: Files, grids: Grids, key: str) -> Grid:
+    """Reads the grid of an image once: hiding a warning, which other threads must wait for, is not for every load."""
+    if key not in grids:
+        grids[key] = read_grid(files[key][0])
+    return grids[key]
+
+
+def _read_image(files: Files, grids: Grids, key: str) -> np.ndarray:
+    path = _grid(files, grids, key).path  # one without a geotransform is refused before rasterio warns of it
     with _opened(path) as source:
         if source.count != 3 or set(source.dtypes) != {"uint8"}:
             what = f"{source.count} band{'s' * (source.count > 1)} of {'/'.join(sorted(set(source.dtypes)))}"
@@ -81,28 +112,20 @@ def _read_image(files: Files, key: str) -> np.ndarray:
         return np.ascontiguousarray(np.moveaxis(source.read(), 0, 2))
 
 
-def _read_labels(files: Files, key: str) -> np.ndarray:
-    image, labels = files[key]
-    grid = read_grid(image)
-    return rasterise(read_footprints(labels, grid), grid)
+def _read_labels(files: Files, grids: Grids, key: str) -> np.ndarray:
+    grid = _grid(files, grids, key)
+    return rasterise(read_footprints(files[key][1], grid), grid)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Opens a GeoTIFF; what fails while it is open is the file's fault.
-
-    GDAL is kept from looking at the files beside it: listing thousands for each tile takes longer than decoding, and
-    an ``.aux.xml`` there would change what is read without changing the fingerprint.
-    """
+    """Opens a GeoTIFF; what fails while it is open is the file's fault."""
     try:
-        with (
-            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
-            rasterio.open(path, driver="GTiff") as source,
-        ):
+        with rasterio.Env(**_SETTINGS), rasterio.open(path, driver="GTiff") as source:
             yield source
     except (RasterioError, OSError) as error:
-        reason = error.__cause__ or error
-        raise UserError(f"The image {path} cannot be decoded: {str(reason).rstrip('.')}.", _RESTORE) from None
+        reason = one_line(error.__cause__ or error)
+        raise UserError(f"The image {path} cannot be decoded: {reason}.", _RESTORE) from None
 
 
 def _number(key: str) -> int:

@@ -68,8 +68,8 @@ def find_tiles(root: str | Path) -> Found:
     are passed over.
 
     Raises:
-        UserError: there is no such folder; it has files of another kind, two files of one tile, an empty image, an
-            image without footprints or footprints without an image.
+        UserError: there is no such folder; it has files of another kind, two files of one tile, an empty image, a link
+            or a folder in the place of a file, an image without footprints or footprints without an image.
     """
     root = Path(root).expanduser()
     try:
@@ -114,6 +114,8 @@ def _find_folders(root: Path) -> tuple[Path, Path]:
                 f"{other} holds the 8-band tiles of {TITLE}, and there is no folder 3band with the 3-band ones.",
                 f"The networks take RGB: get the other archive. {_GET}",
             )
+        if above := _above(root):
+            raise UserError(f"{root} is the folder {_name(root)} of {TITLE}.", f"Give the folder above: {above}.")
         raise UserError(f"{root} holds no {TITLE}: no folder 3band was found.", f"{_GET} {put}")
     candidates = [folder for name in _LABELS for folder in _descend(images.parent, name)]
     for folder in candidates:  # geojson may hold the files or a folder of them
@@ -126,6 +128,20 @@ def _find_folders(root: Path) -> tuple[Path, Path]:
         "geojson_buildings and vectorData/geoJson is there.",
         f"The tiles of the test part have none that are public. {_GET}",
     )
+
+
+def _name(root: Path) -> str:
+    return root.absolute().name  # that of "." too
+
+
+def _above(root: Path) -> Path | None:
+    """Returns the folder to give where ``root`` is itself one of images, or one of footprints below that of images."""
+    name, parents = _name(root).lower(), root.absolute().parents
+    if name == _IMAGES:
+        return parents[0]
+    if name not in {path.rpartition("/")[2] for path in _LABELS}:
+        return None
+    return next((above for above in parents[:3] if any(_descend(above, _IMAGES))), None)
 
 
 def _descend(base: Path, name: str) -> Iterator[Path]:
@@ -146,7 +162,7 @@ def _scan(folder: Path, pattern: re.Pattern[str], usual: str) -> tuple[dict[int,
     """Returns the files of a folder and their sizes, by the number of the tile."""
     found: dict[int, Path] = {}
     sizes: dict[int, int] = {}
-    foreign = []
+    foreign, strange = [], []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         match = pattern.fullmatch(entry.name)
         if match:
@@ -157,9 +173,17 @@ def _scan(folder: Path, pattern: re.Pattern[str], usual: str) -> tuple[dict[int,
                     "Keep one of them.",
                 )
             found[number] = folder / entry.name
-            sizes[number] = entry.stat().st_size if entry.is_file() else 0
+            if Path(entry.path).is_file():  # entry.is_file() raises for a link to itself
+                sizes[number] = entry.stat().st_size
+            else:
+                strange.append(f"{entry.name} ({_describe(entry)})")
         elif not is_system(entry.name) and not entry.name.lower().endswith(_SIDECARS) and entry.is_file():
             foreign.append(entry.name)
+    if strange:
+        raise UserError(
+            f"{TITLE} in {folder} has what are no files: {list_names(strange)}.",
+            "Put the files themselves there; if they lie on another disk, is it mounted?",
+        )
     if foreign:
         eight = any(name.lower().startswith("8band") for name in foreign)
         why = "Files that begin with 8band belong to another folder: the 3-band tiles are read." if eight else ""
@@ -168,3 +192,12 @@ def _scan(folder: Path, pattern: re.Pattern[str], usual: str) -> tuple[dict[int,
             f"It consists of files such as {usual}. {why}".strip(),
         )
     return found, sizes
+
+
+def _describe(entry: os.DirEntry[str]) -> str:
+    """Says what lies in the place of a file."""
+    path = Path(entry.path)
+    folder = path.is_dir()
+    if path.is_symlink():
+        return f"a link to {path.readlink()}, {'a folder' if folder else 'where no file is'}"
+    return "a folder" if folder else "a device or the like"

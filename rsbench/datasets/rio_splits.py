@@ -13,10 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rasterio.crs import CRS
 from rasterio.warp import transform as project
 
-from rsbench.datasets.footprints import Grid
+from rsbench.datasets.footprints import Grid, wgs84
 from rsbench.datasets.rio import read_grid
 from rsbench.datasets.rio_layout import AREA, TITLE, find_tiles
 from rsbench.datasets.splits import SplitList, draw_order, make_split, write_split
@@ -30,7 +29,6 @@ SEED = 0
 BLOCK = 1000.0  # side of the blocks in metres
 _CORNER = (-43.8, -23.1)  # longitude and latitude from which blocks are counted: a fixed place, south-west of the city
 _DEGREE = 111_320.0  # metres per degree of latitude, and of longitude at the equator
-_WGS84 = CRS.from_epsg(4326)
 
 
 def draw(path: str | Path) -> SplitList:
@@ -113,8 +111,8 @@ def _block(grid: Grid) -> tuple[int, int]:
     if grid.crs is None:
         raise UserError(f"The image {grid.path} names no coordinate system.", "Restore it from the original archive.")
     x, y = grid.to_ground(grid.width / 2, grid.height / 2)
-    if grid.crs != _WGS84:
-        (x,), (y,) = project(grid.crs, _WGS84, [x], [y])
+    if grid.crs != wgs84():
+        (x,), (y,) = project(grid.crs, wgs84(), [x], [y])
     east = (x - _CORNER[0]) * _DEGREE * math.cos(math.radians(_CORNER[1]))
     north = (y - _CORNER[1]) * _DEGREE
     return math.floor(east / BLOCK), math.floor(north / BLOCK)

@@ -132,10 +132,11 @@ class SegmentationDataset:
             report: is told how many tiles are done and how many there are.
 
         Raises:
-            UserError: it names the first bad files and counts them all.
+            UserError: it names the first bad files and counts them all. Its remedy is that of all faults, or of the
+                first where they differ.
         """
         keys = sorted({key for ids in self.parts.values() for key in ids})
-        bad: list[str] = []
+        bad: list[UserError] = []
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
             try:
                 for done, fault in enumerate(pool.map(self._fault, keys), start=1):
@@ -147,14 +148,16 @@ class SegmentationDataset:
                 raise
         if bad:
             more = f" ({len(bad):,} tiles in all)" if len(bad) > 1 else ""
-            raise UserError(f"{' '.join(bad[:_SHOWN])}{more}", "Replace them from the original archive.")
+            same = len({fault.hint for fault in bad}) == 1
+            hint = bad[0].hint if same or not bad[0].hint else f"For the first: {bad[0].hint}"
+            raise UserError(f"{' '.join(fault.message for fault in bad[:_SHOWN])}{more}", hint)
 
-    def _fault(self, key: str) -> str:
+    def _fault(self, key: str) -> UserError | None:
         try:
             self.load(key)
         except UserError as error:
-            return error.message
-        return ""
+            return UserError(error.message, error.hint)  # without the traceback, which would keep decoded arrays
+        return None
 
     def _refuse(self, key: str, reason: str) -> NoReturn:
         """Says what a reader must not return: other types, other shapes, a class that does not exist."""

@@ -3,6 +3,11 @@
 import itertools
 import json
 import math
+import os
+import re
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +155,10 @@ def crs_of(name: Any) -> dict[str, Any]:
         (collection({"type": "Polygon", "coordinates": [[[10**400, 0], [1, 1], [2, 2], [0, 0]]]}), ["not a finite"]),
         (collection(polygon(square(WIDTH + 1.2, 0, 3))), ["Feature 1 of", "outside its image image.tif"]),
         (collection(polygon(square(3, -6, 3))), ["Feature 1 of", "outside its image image.tif"]),
+        (collection(None, polygon(square(-WIDTH, 0, 80 / STEP))), ["Feature 2 of", "beyond", "image.tif"]),
+        (collection(polygon(square(1, 1, 3), square(-90, 1, 3))), ["Feature 1 of", "beyond", "image.tif"]),
+        (collection({"type": "Polygon", "coordinates": [square(-1e308, 0, 1e308)]}), ["Feature 1 of", "too large"]),
+        (collection({"type": "Polygon", "coordinates": [square(-1e300, -1e300, 2e300)]}), ["Feature 1 of", "beyond"]),
         (collection(**crs_of("EPSG:32723")), ["are in EPSG:32723", "is in EPSG:4326"]),
         (collection(**crs_of("EPSG:999999")), ["unknown coordinate system", "999999"]),
         (collection(**crs_of("the moon")), ["unknown coordinate system", "the moon"]),
@@ -158,19 +167,58 @@ def crs_of(name: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_faults_name_the_file_and_the_feature(content: Any, reasons: list[str], tmp_path: Path) -> None:
     path = tmp_path / "a.geojson"
-    with pytest.raises(UserError) as error:
+    with warnings.catch_warnings(), pytest.raises(UserError) as error:
+        warnings.simplefilter("error")
         mask_of(path, content)
     assert all(reason in error.value.message for reason in [*reasons, str(path)])
-    assert error.value.hint
+    assert error.value.hint and len(error.value.message) < 400
+
+
+SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1))
+
+
+@pytest.mark.parametrize(("right", "down"), SIDES)
+def test_how_far_a_footprint_may_reach(right: int, down: int, tmp_path: Path) -> None:
+    """By the size of the tile beyond each of its edges, and no further."""
+
+    def reaching(by: float) -> dict[str, Any]:
+        x, y = (WIDTH / 2 + right * WIDTH * (by + 0.5)), (HEIGHT / 2 + down * HEIGHT * (by + 0.5))
+        return polygon([[6, 5], [14, 11], [x, y], [6, 5]])
+
+    path = tmp_path / "a.geojson"
+    assert mask_of(path, collection(reaching(0.99))).any()
+    with pytest.raises(UserError, match=f"Feature 1 of {re.escape(str(path))} .*beyond"):
+        mask_of(path, collection(reaching(1.01)))
+
+
+def test_nothing_but_the_message_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match="unknown coordinate system"):
+        mask_of(tmp_path / "a.geojson", collection(**crs_of("EPSG:999998")))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_strange_proj_database_is_named(tmp_path: Path) -> None:
+    """A PROJ_DATA of another program is the usual cause of coordinate systems that are not known."""
+    code = (
+        "from rsbench.datasets import rio_splits\n"
+        "from rsbench.datasets.footprints import wgs84\n"
+        "from rsbench.errors import UserError\n"
+        "try:\n    wgs84()\nexcept UserError as error:\n    print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PROJ_DATA": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.stderr == "" and done.returncode == 0
+    assert "PROJ" in done.stdout and f"PROJ_DATA={tmp_path}" in done.stdout
 
 
 def test_what_lies_at_the_edge_is_cut_and_not_refused(tmp_path: Path) -> None:
     found = mask_of(
         tmp_path / "a.geojson",
-        collection(polygon(square(-3, -3, 5)), polygon(square(WIDTH + 0.8, 3, 4)), polygon(square(-90, 12, 200))),
+        collection(polygon(square(-3, -3, 5)), polygon(square(WIDTH + 0.8, 3, 4)), polygon(square(-15, 12, 20))),
     )
     expected = block((0, 0, 2))
-    expected[12:] = 1
+    expected[12:, :5] = 1
     assert np.array_equal(found, expected)
 
 

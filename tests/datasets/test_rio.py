@@ -14,6 +14,7 @@ import pytest
 import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
 
 from rsbench.datasets import rio_splits
@@ -32,16 +33,17 @@ OLD = ("3band_013022223130_Public_img{}.tif", "013022223130_Public_img{}_Geo.geo
 
 
 def write_image(path: Path, number: int = 1, *, bands: int = 3, dtype: str = "uint8", crs: str | None = "EPSG:4326",
-                column: int = 0, row: int = 0) -> None:  # fmt: skip
-    """A tile of noise whose left column is no-data."""
+                column: int = 0, row: int = 0, placed: bool = True) -> None:  # fmt: skip
+    """A tile of noise whose left column is no-data; one that is not placed has no geotransform."""
     path.parent.mkdir(parents=True, exist_ok=True)
     values = np.random.default_rng(number).integers(1, 200, (bands, HEIGHT, WIDTH)).astype(dtype)
     values[:, :, 0] = 0
     transform = Affine(STEP, 0, WEST + column * WIDTH * STEP, 0, -STEP, NORTH - row * HEIGHT * STEP)
-    with rasterio.open(
-        path, "w", driver="GTiff", width=WIDTH, height=HEIGHT, count=bands, dtype=dtype, crs=crs, transform=transform
-    ) as file:
-        file.write(values)
+    profile = {"width": WIDTH, "height": HEIGHT, "count": bands, "dtype": dtype, "crs": crs}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path, "w", driver="GTiff", transform=transform if placed else None, **profile) as file:
+            file.write(values)
 
 
 def footprint(x: float, y: float, side: float, column: int = 0, row: int = 0) -> dict:
@@ -175,6 +177,19 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:500])
 
 
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def as_link(target: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        path.unlink()
+        path.symlink_to(target)
+
+    return write
+
+
 IMAGE, LABELS = f"3band/{NEW[0].format(2)}", f"geojson/{NEW[1].format(2)}"
 OUTSIDE = footprint(WIDTH + 3, 0, 2)
 UTM = {"crs": {"type": "name", "properties": {"name": "EPSG:32723"}}}
@@ -186,6 +201,12 @@ UTM = {"crs": {"type": "name", "properties": {"name": "EPSG:32723"}}}
         (replaced(LABELS, Path.unlink), ["images without footprints", NEW[0].format(2)]),
         (replaced(IMAGE, Path.unlink), ["footprints without an image", NEW[1].format(2)]),
         (replaced(IMAGE, lambda p: p.write_bytes(b"")), ["empty files", NEW[0].format(2)]),
+        (replaced(IMAGE, as_folder), ["are no files", f"{NEW[0].format(2)} (a folder)"]),
+        (replaced(LABELS, as_folder), ["are no files", f"{NEW[1].format(2)} (a folder)"]),
+        (replaced(IMAGE, as_link("gone.tif")), ["are no files", f"{NEW[0].format(2)} (a link to gone.tif"]),
+        (replaced(LABELS, as_link("gone.json")), ["are no files", f"{NEW[1].format(2)} (a link to gone.json"]),
+        (replaced(IMAGE, as_link(NEW[0].format(2))), ["are no files", f"{NEW[0].format(2)} (a link to"]),
+        (replaced(IMAGE, as_link("..")), ["are no files", f"{NEW[0].format(2)} (a link to .., a folder)"]),
         (lambda train: [(train / IMAGE).unlink(), (train / LABELS).unlink()], ["lacks tiles", tile_id(2)]),
         (lambda train: write_tiles(train / "3band", train / "geojson", NEW, (11,)), ["unknown to the split", "img11"]),
         (lambda train: write_tiles(train / "3band", train / "geojson", OLD, (2,)), ["two files of tile 2"]),
@@ -209,6 +230,31 @@ def test_what_lies_there_is_checked_before_a_tile_is_read(
     assert error.value.hint
 
 
+def test_tiles_may_be_links(root: Path) -> None:
+    image = root / "SN1_buildings" / "train" / IMAGE
+    image.rename(root / "elsewhere.tif")
+    image.symlink_to(root / "elsewhere.tif")
+    open_rio(root, FOUR).check()
+
+
+@pytest.mark.parametrize(
+    ("folders", "given"),
+    [(("3band", "geojson"), "3band"), (("3band", "geojson"), "geojson"), (("3Band", "vectorData/geoJson"), "3Band"),
+     (("3band", "vectordata/geojson/geojson"), "vectordata/geojson/geojson"),
+     (("3band", "geojson/buildings"), "geojson/buildings"), (("3band", "geojson_buildings"), "geojson_buildings")],
+)  # fmt: skip
+def test_a_folder_too_deep(
+    folders: tuple[str, str], given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    above = tmp_path / "tiles"
+    write_tiles(*(above / folder for folder in folders))
+    monkeypatch.chdir(above / given)
+    for root in (above / given, Path()):
+        with pytest.raises(UserError, match=f"is the folder {Path(given).name} of") as error:
+            open_rio(root, FOUR)
+        assert error.value.hint == f"Give the folder above: {above}."
+
+
 @pytest.mark.parametrize(
     ("damage", "reasons"),
     [
@@ -219,6 +265,7 @@ def test_what_lies_there_is_checked_before_a_tile_is_read(
         (replaced(IMAGE, partial(write_image, bands=1)), ["1 band of uint8", IMAGE]),
         (replaced(IMAGE, partial(write_image, bands=4)), ["4 bands of uint8", IMAGE]),
         (replaced(IMAGE, partial(write_image, crs=None)), ["names no coordinate system", IMAGE]),
+        (replaced(IMAGE, partial(write_image, placed=False)), ["no geotransform", IMAGE]),
         (replaced(IMAGE, partial(write_image, crs="EPSG:32723")), ["EPSG:4326", "EPSG:32723", IMAGE, LABELS]),
         (replaced(LABELS, lambda p: write_labels(p, **UTM)), ["EPSG:4326", "EPSG:32723", IMAGE, LABELS]),
         (replaced(LABELS, lambda p: p.write_text("{")), ["not valid JSON", LABELS]),
@@ -228,11 +275,44 @@ def test_what_lies_there_is_checked_before_a_tile_is_read(
 def test_bad_tiles_are_named(damage: Callable[[Path], object], reasons: list[str], root: Path) -> None:
     damage(root / "SN1_buildings" / "train")
     dataset = open_rio(root, FOUR)
+    hints = set()
     for attempt in (dataset.check, lambda: dataset.load("AOI_1_RIO_img2")):
-        with pytest.raises(UserError) as error:
+        with warnings.catch_warnings(), pytest.raises(UserError) as error:
+            warnings.simplefilter("error")
             attempt()
         assert all(reason in error.value.message for reason in reasons)
+        assert "\n" not in error.value.message
+        hints.add(error.value.hint)
+    assert len(hints) == 1  # check() gives the remedy that belongs to the fault
     assert dataset.load("AOI_1_RIO_img3").labels.any()  # the others are well
+
+
+def test_an_image_without_a_place_is_at_fault_not_its_footprints(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    train = root / "SN1_buildings" / "train"
+    for number in (1, 2):  # img1 has no footprints
+        write_image(train / "3band" / NEW[0].format(number), placed=False)
+    dataset = open_rio(root, FOUR)
+    for number in (1, 2):
+        with warnings.catch_warnings(), pytest.raises(UserError, match="no geotransform") as error:
+            warnings.simplefilter("error")
+            dataset.load(tile_id(number))
+        assert NEW[0].format(number) in error.value.message and "geojson" not in error.value.message
+    filters = list(warnings.filters)
+    with pytest.raises(UserError, match="no geotransform"):
+        dataset.check()
+    assert warnings.filters == filters and capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["GTIFF_IGNORE_READ_ERRORS", "GTIFF_DIRECT_IO", "GTIFF_VIRTUAL_MEM_IO", "CPL_DEBUG"])
+def test_gdal_settings_of_the_user_hide_no_damage(
+    name: str, root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    image = root / "SN1_buildings" / "train" / IMAGE
+    image.write_bytes(image.read_bytes()[:-30])
+    monkeypatch.setenv(name, "YES")
+    with pytest.raises(UserError, match="cannot be decoded") as error:
+        open_rio(root, FOUR).load(tile_id(2))
+    assert "\n" not in error.value.message and capfd.readouterr() == ("", "")
 
 
 def test_check_counts_all_and_reports(root: Path) -> None:
@@ -248,6 +328,21 @@ def test_check_counts_all_and_reports(root: Path) -> None:
     with pytest.raises(UserError, match=r"\(4 tiles in all\)") as error:
         dataset.check()
     assert error.value.message.count("cannot be decoded") == 3
+    assert error.value.hint == "Restore it from the original archive."
+
+
+def test_remedies_of_several_faults(root: Path) -> None:
+    """One remedy is kept where it serves all; otherwise the one of the first fault is given as such."""
+    train = root / "SN1_buildings" / "train"
+    for number in (2, 10):
+        write_image(train / "3band" / NEW[0].format(number), dtype="uint16")
+    with pytest.raises(UserError) as error:
+        open_rio(root, FOUR).check()
+    assert error.value.hint.startswith("Take the 3-band tiles")
+    (train / "3band" / NEW[0].format(3)).write_bytes(b"x")
+    with pytest.raises(UserError) as error:
+        open_rio(root, FOUR).check()
+    assert error.value.hint.startswith("For the first: Take the 3-band tiles")
 
 
 def test_remedies_are_named(root: Path) -> None:
@@ -394,5 +489,8 @@ def test_a_dataset_of_a_plugin() -> None:
         with pytest.raises(UserError, match=reason) as error:
             dataset(*wrong).load("x")
         assert "'x' of mine" in error.value.message and "x.png" in error.value.message
+        with pytest.raises(UserError, match=reason) as error:
+            dataset(*wrong).check()
+        assert error.value.hint == "Correct its reader."
     with pytest.raises(UserError, match="cannot be read"):
         _ = dataset(image, labels).fingerprint
