@@ -130,6 +130,7 @@ def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple
             typer.echo(f"Drawing demo scenes in the layout of {task.title} ...", err=True)
         own = task.demo(root, DEMO_SEED)
         return task.open(root, own), own, "demo"
+    chosen = task.split(split)
     root = Path(data) if data else data_home() / task.name
     if download:
         if task.download is None:
@@ -138,8 +139,8 @@ def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple
     if not data and not root.exists():
         hint = "Pass --data DIR, --download to fetch it, or --data demo to try with procedural scenes."
         raise UserError(f"{task.title} is not at {root}.", hint)
-    chosen = resolve_split(task.split(split), root)
-    return task.open(root, chosen), chosen, "real"
+    resolved = resolve_split(chosen, root)
+    return task.open(root, resolved), resolved, "real"
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -256,7 +256,7 @@ def test_rio_that_cannot_be_fetched_comes_with_the_way_to_get_it(
 ) -> None:
     local = tuple(dataclasses.replace(archive, urls=(f"{server}/absent",)) for archive in RIO_TARBALLS)
     monkeypatch.setattr(download, "RIO_TARBALLS", local)
-    with pytest.raises(UserError, match=r"footprints .* could not be downloaded") as error:
+    with pytest.raises(UserError, match=r"footprints could not be downloaded") as error:
         download_rio(tmp_path)
     for word in ("aws s3 cp --no-sign-request s3://spacenet-dataset/", str(tmp_path), "md5:b6e02fbd"):
         assert word in error.value.hint
