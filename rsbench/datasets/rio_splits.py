@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from rasterio._err import CPLE_BaseError  # rasterio lets it through and names it nowhere else
+from rasterio.errors import RasterioError
 from rasterio.warp import transform as project
 
 from rsbench.datasets.footprints import Grid, wgs84
@@ -28,6 +30,7 @@ TILES, TRAIN = 6940, 5000
 SEED = 0
 BLOCK = 1000.0  # side of the blocks in metres
 _CORNER = (-43.8, -23.1)  # longitude and latitude from which blocks are counted: a fixed place, south-west of the city
+_FAR = 1e8  # metres or degrees, beyond which nothing on the earth lies in any coordinate system
 _DEGREE = 111_320.0  # metres per degree of latitude, and of longitude at the equator
 
 
@@ -111,8 +114,13 @@ def _block(grid: Grid) -> tuple[int, int]:
     if grid.crs is None:
         raise UserError(f"The image {grid.path} names no coordinate system.", "Restore it from the original archive.")
     x, y = grid.to_ground(grid.width / 2, grid.height / 2)
-    if grid.crs != wgs84():
-        (x,), (y,) = project(grid.crs, wgs84(), [x], [y])
+    try:
+        if grid.crs != wgs84() and max(abs(x), abs(y)) < _FAR:  # PROJ takes for ever to wrap what is further
+            (x,), (y,) = project(grid.crs, wgs84(), [x], [y])
+    except (RasterioError, CPLE_BaseError):
+        x = y = math.inf
+    if not (abs(x) <= 180 and abs(y) <= 90):
+        raise UserError(f"The image {grid.path} does not lie on the earth.", "Restore it from the original archive.")
     east = (x - _CORNER[0]) * _DEGREE * math.cos(math.radians(_CORNER[1]))
     north = (y - _CORNER[1]) * _DEGREE
     return math.floor(east / BLOCK), math.floor(north / BLOCK)

@@ -33,12 +33,12 @@ OLD = ("3band_013022223130_Public_img{}.tif", "013022223130_Public_img{}_Geo.geo
 
 
 def write_image(path: Path, number: int = 1, *, bands: int = 3, dtype: str = "uint8", crs: str | None = "EPSG:4326",
-                column: int = 0, row: int = 0, placed: bool = True) -> None:  # fmt: skip
+                column: int = 0, row: int = 0, west: float = WEST, placed: bool = True) -> None:  # fmt: skip
     """A tile of noise whose left column is no-data; one that is not placed has no geotransform."""
     path.parent.mkdir(parents=True, exist_ok=True)
     values = np.random.default_rng(number).integers(1, 200, (bands, HEIGHT, WIDTH)).astype(dtype)
     values[:, :, 0] = 0
-    transform = Affine(STEP, 0, WEST + column * WIDTH * STEP, 0, -STEP, NORTH - row * HEIGHT * STEP)
+    transform = Affine(STEP, 0, west + column * WIDTH * STEP, 0, -STEP, NORTH - row * HEIGHT * STEP)
     profile = {"width": WIDTH, "height": HEIGHT, "count": bands, "dtype": dtype, "crs": crs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -465,6 +465,18 @@ def test_a_tile_without_a_place_has_no_block(root: Path) -> None:
     with pytest.raises(UserError, match="names no coordinate system") as error:
         rio_splits.blocks(root)
     assert IMAGE in error.value.message
+
+
+@pytest.mark.parametrize("west", [5e7, 1e30, 1e300])
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32723"])
+def test_a_tile_beyond_the_earth_has_no_block(
+    crs: str, west: float, root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    image = root / "SN1_buildings" / "train" / IMAGE
+    write_image(image, crs=crs, west=west)
+    with pytest.raises(UserError, match="does not lie on the earth") as error:
+        rio_splits.blocks(root)
+    assert IMAGE in error.value.message and capfd.readouterr() == ("", "")
 
 
 def test_a_dataset_of_a_plugin() -> None:
