@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rasterio._err import CPLE_BaseError  # rasterio lets it through and names it nowhere else
-from rasterio.errors import RasterioError
 from rasterio.warp import transform as project
 
 from rsbench.datasets.footprints import Grid, wgs84
