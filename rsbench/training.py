@@ -129,6 +129,11 @@ def train(
     return epochs
 
 
+def _halved(fabric: Fabric) -> bool:
+    """Whether some of the arithmetic is in fewer than 32 bits."""
+    return not str(fabric.strategy.precision.precision).startswith(("32", "64"))
+
+
 def _due(fabric: Fabric, plan: Plan, position: Position, saved: float) -> bool:
     """Whether a checkpoint is to be written now; ``saved`` is when the last one was."""
     if position.epoch == plan.epochs:
@@ -157,7 +162,7 @@ def _steps(
                     shown = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
                     raise RunError(
                         f"The loss is not finite at step {position.total + 1} ({shown}), items {plan.describe(batch)}.",
-                        "Lower the learning rate, or use --precision fp32.",
+                        "Lower the learning rate" + (", or use --precision fp32." if _halved(fabric) else "."),
                     )
                 fabric.backward(losses["loss"] / plan.accumulate)
             for name, value in losses.items():

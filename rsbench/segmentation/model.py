@@ -58,7 +58,10 @@ class Segmenter(nn.Module):
         """Returns the class of every pixel, uint8 (B, H, W), of images (B, 3, H, W); RunError if one is not finite."""
         logits = self.head(self._maps(images))[0].float()
         if not torch.isfinite(logits).all():
-            raise RunError("A prediction is not finite.", "Lower the learning rate, or use --precision fp32.")
+            half = torch.is_autocast_enabled(images.device.type)
+            raise RunError(
+                "A prediction is not finite.", f"Lower the learning rate{', or use --precision fp32' * half}."
+            )
         if logits.shape[1] == 2:  # the resize is linear: that of the difference costs half, and needs no argmax
             difference = logits[:, 1:] - logits[:, :1]
             return (resize(difference, images.shape[2:])[:, 0] > 0).to(torch.uint8)

@@ -211,6 +211,7 @@ def test_a_loss_that_is_not_finite_fails_early_and_names_the_tiles(run):
     code, [record], _ = run("--set", "lr=1e30", "--set", "poly_power=0")
     assert code == 1 and record["status"] == "failed"
     assert "not finite" in record["reason"] and "t0" in record["reason"]
+    assert "fp32" not in record["reason"], "it is fp32 already"
     assert not list((run.folder / ".training").glob("[!.]*"))
 
 
