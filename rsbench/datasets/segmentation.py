@@ -6,11 +6,8 @@ its labels. ``rsbench.datasets.rio`` gives them for SpaceNet-1; a plugin gives i
 
 from __future__ import annotations
 
-import hashlib
-import os
 import zlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +16,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from rsbench.datasets.items import check_items, fingerprint
 from rsbench.errors import UserError
 
 IGNORE = 255  # label of pixels that are neither trained on nor counted
-_SHOWN = 3  # messages that check() quotes before it only counts
-_THREADS = 4  # of check(); decoding frees the interpreter
 _REMEMBERED = 1 << 28  # bytes of labels that are kept in compressed form; those of Rio are some 30 MB
 _LEVEL = 1  # of zlib for remembered labels: a mask of buildings shrinks to a fiftieth, in less time than it is drawn
 
@@ -87,11 +83,7 @@ class SegmentationDataset:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over id and contents of all used items, in sorted order of the ids; read once, then remembered."""
-        total = hashlib.sha256()
-        for key in sorted({key for ids in self.parts.values() for key in ids}):
-            contents = hashlib.sha256(b"".join(_file_sha256(path) for path in self.files(key)))
-            total.update(key.encode() + b"\0" + contents.digest())
-        return total.hexdigest()
+        return fingerprint(self.parts, self.files)
 
     def load(self, key: str) -> Tile:
         """Decodes one tile. Several threads may call it; labels are made once and kept in compressed form
@@ -135,39 +127,9 @@ class SegmentationDataset:
             UserError: it names the first bad files and counts them all. Its remedy is that of all faults, or of the
                 first where they differ.
         """
-        keys = sorted({key for ids in self.parts.values() for key in ids})
-        bad: list[UserError] = []
-        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-            try:
-                for done, fault in enumerate(pool.map(self._fault, keys), start=1):
-                    if fault:
-                        bad.append(fault)
-                    report(done, len(keys))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)  # an interruption need not wait for the rest
-                raise
-        if bad:
-            more = f" ({len(bad):,} tiles in all)" if len(bad) > 1 else ""
-            same = len({fault.hint for fault in bad}) == 1
-            hint = bad[0].hint if same or not bad[0].hint else f"For the first: {bad[0].hint}"
-            raise UserError(f"{' '.join(fault.message for fault in bad[:_SHOWN])}{more}", hint)
-
-    def _fault(self, key: str) -> UserError | None:
-        try:
-            self.load(key)
-        except UserError as error:
-            return UserError(error.message, error.hint)  # without the traceback, which would keep decoded arrays
-        return None
+        check_items(self.parts, self.load, "tiles", report)
 
     def _refuse(self, key: str, reason: str) -> NoReturn:
         """Says what a reader must not return: other types, other shapes, a class that does not exist."""
         names = ", ".join(map(str, self.files(key)))
         raise UserError(f"The item {key!r} of {self.name} is not valid: {reason} ({names}).", "Correct its reader.")
-
-
-def _file_sha256(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise UserError(f"The file {path} cannot be read: {error.strerror}.", "Restore it.") from None
