@@ -160,6 +160,10 @@ class Task:
         demo: ``demo(root, seed)`` writes demo scenes in the true layout under ``root`` (or finds them there) and
             returns their SplitList.
         download: ``download(root)`` fetches the public files; None where there is none to fetch.
+        prepare: ``prepare(root, output, settings, workers, report)`` makes of the published files what ``open`` reads,
+            for `rsbench data prepare`. It takes the folder of the dataset, the one to write to (None: its own choice),
+            settings by name, a number of processes (0: one for each core) and ``report(done, total)``; it returns the
+            folder that it made and a summary in a sentence or a few. None where ``open`` reads the published files.
         splits: partitions by name; the first is the default.
         protocols: by name; the first is the default.
         train: part that is trained on.
@@ -181,6 +185,7 @@ class Task:
     metrics: tuple[str, ...]
     classes: tuple[str, ...]
     download: Callable[[Path], None] | None = None
+    prepare: Callable[..., Any] | None = None
     train: str = "train"
     report: tuple[str, ...] = ("val", "test")
     citation: str = ""

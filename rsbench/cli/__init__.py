@@ -11,6 +11,7 @@ import typer
 
 from rsbench.cli.cache import cache
 from rsbench.cli.common import settings_of_process
+from rsbench.cli.data import data
 from rsbench.cli.inspect import inspect
 from rsbench.cli.lists import show_list
 from rsbench.cli.pretrain import pretrain, reconstruct
@@ -33,6 +34,7 @@ app.command("inspect")(inspect)
 app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
 app.add_typer(cache, name="cache")
+app.add_typer(data, name="data")
 
 # Newer versions of Typer carry a click of their own: the usage errors are those of the click that this Typer uses.
 _USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
