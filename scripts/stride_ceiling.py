@@ -12,9 +12,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from rsbench.batches import canvas_for
 from rsbench.datasets.rio import open_rio
 from rsbench.datasets.rio_splits import present
-from rsbench.segmentation.data import canvas_for
 from rsbench.segmentation.metrics import confusion, scores
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +14,20 @@ import torch
 from lightning.fabric import Fabric
 from torch.utils.flop_counter import FlopCounterMode
 
-from rsbench.backbones.inference import arithmetic, linear_backend
-from rsbench.checkpoints.load import Loaded, load, source_kind
+from rsbench.backbones.inference import arithmetic
+from rsbench.batches import canvas_for, cell_of
+from rsbench.checkpoints.load import Loaded
+from rsbench.dense import each_seed, gather_failure
 from rsbench.errors import RunError
 from rsbench.fabric import launch_on
-from rsbench.locks import exclusive
 from rsbench.preprocessing import Preprocessor
-from rsbench.records import run_id
 from rsbench.request import Failure, Outcome, Request, peak_memory
-from rsbench.segmentation.data import Tiles, canvas_for, cell_of, whole_batches
+from rsbench.segmentation.data import Tiles, whole_batches
 from rsbench.segmentation.metrics import bootstrap_scores, score_names, scores
 from rsbench.segmentation.model import Segmenter
 from rsbench.segmentation.pictures import draw_tiles
 from rsbench.segmentation.predictions import PredictionWriter, confusions, merge
 from rsbench.segmentation.train import build, check_batches, fit
-from rsbench.sources import Random
-from rsbench.training import CHECKPOINT
 
 _PREDICTIONS = "predictions.parquet"
 _BATCH = 8  # tiles that are predicted at once
@@ -47,62 +43,18 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
         UserError: before anything is computed, if the request or a file of the dataset is wrong.
     """
     parts = request.check_task(score_names(request.dataset.classes))
-    source = request.method.weights(request.variant).source
-    drawn = request.checkpoint is None and isinstance(source, Random)
     fabric = launch_on(request.device, request.precision, find_unused=True)
     check_batches(request, fabric.world_size)
-    loaded = _load(request, seeds[0])
-    request.dataset.check(lambda done, total: request.report(done, total, f"checked {total} tiles" * (done == total)))
-    for number, seed in enumerate(seeds):
-        extra = {"linear": linear_backend(request.precision, request.device), "processes": fabric.world_size}
-        about: dict[str, Any] = {"source": source_kind(request.method.weights(request.variant), request.checkpoint)}
-        reason = "Interrupted before the first checkpoint."
-        try:
-            if drawn and number:
-                loaded = _load(request, seed)
-            about = loaded.about()
-            identity = request.identity(seed, about, extra)
-            with _scratch(request, fabric, run_id(identity)) as folder:
-                try:
-                    yield seed, _one_seed(request, fabric, loaded, parts, seed, folder, identity, extra)
-                except RunError:
-                    if fabric.is_global_zero:
-                        shutil.rmtree(folder, ignore_errors=True)  # the same would happen again
-                    raise
-                except KeyboardInterrupt:
-                    if (folder / CHECKPOINT).exists():
-                        reason = "Interrupted; the same command goes on from the last checkpoint."
-                    raise
-        except RunError as error:
-            yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=about, extra=extra)
-        except KeyboardInterrupt:
-            yield seed, Failure(reason=reason, status="interrupted", weights=about, extra=extra)
-            return
+    yield from each_seed(request, seeds, fabric, partial(_one_seed, request, fabric, parts), partial(_fits, request))
 
 
-def _load(request: Request, seed: int) -> Loaded:
-    loaded = load(request.method, request.variant, request.checkpoint, seed, request.accept_licence)
+def _fits(request: Request, loaded: Loaded) -> None:
     whole = request.protocol.settings["head"] != "psanet"  # the pyramid of any backbone has stride 32
     request.check_size(cell_of(loaded.backbone) if whole else loaded.backbone.size_multiple)
-    return loaded
-
-
-@contextmanager
-def _scratch(request: Request, fabric: Fabric, run: str) -> Iterator[Path]:
-    """Gives the folder of one run, which nobody else uses meanwhile; all processes of a launch have the same one."""
-    if request.work is None:
-        with tempfile.TemporaryDirectory(prefix="rsbench-") as own:
-            yield Path(fabric.broadcast(own)) / run
-        return
-    folder = request.work / run
-    busy = f"Another process is at work on the same run in {folder}."
-    with exclusive(folder, busy=busy) if fabric.is_global_zero else nullcontext():
-        fabric.barrier()
-        yield folder
 
 
 def _one_seed(
-    request: Request, fabric: Fabric, loaded: Loaded, parts: Sequence[str], seed: int, folder: Path,
+    request: Request, fabric: Fabric, parts: Sequence[str], loaded: Loaded, seed: int, folder: Path,
     identity: dict[str, Any], extra: dict[str, Any],
 ) -> Outcome:  # fmt: skip
     start = time.perf_counter()
@@ -190,9 +142,7 @@ def predict(
                     request.report(min(done, total), total)
     except RunError as error:
         failure = error
-    faults = fabric.all_reduce(torch.tensor(float(failure is not None)), reduce_op="sum")
-    if float(faults):  # type: ignore[arg-type]
-        raise failure or RunError("Another process could not predict its tiles.", "See its message.")
+    gather_failure(fabric, failure, "tiles")
     if fabric.is_global_zero:
         merge(shares, folder / _PREDICTIONS)
         for share in shares:

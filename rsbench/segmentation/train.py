@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,13 @@ import torch
 from lightning.fabric import Fabric
 from torch import nn
 
+from rsbench import dense
 from rsbench.backbones import Backbone
+from rsbench.batches import steps_per_epoch
 from rsbench.request import Request
-from rsbench.segmentation.data import Batch, Tiles, steps_per_epoch, training_batches
+from rsbench.segmentation.data import Batch, Tiles, training_batches
 from rsbench.segmentation.heads import build_head
 from rsbench.segmentation.model import Segmenter
-from rsbench.training import CHECKPOINT, Plan, Position, train
-
-_CHECKPOINT_SECONDS = 60.0
 
 
 def build(request: Request, backbone: Backbone, seed: int, fabric: Fabric) -> tuple[Segmenter, dict[str, Any]]:
@@ -83,64 +81,29 @@ def fit(
     """
     settings: Mapping[str, Any] = request.protocol.settings
     items: Sequence[str] = request.dataset.parts[request.task.train]
-    size, epochs = settings["batch_size"], settings["epochs"]
-    steps = check_batches(request, fabric.world_size)
+    epochs, steps = settings["epochs"], check_batches(request, fabric.world_size)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings["lr"], weight_decay=settings["weight_decay"])
-    module, optimizer = fabric.setup(model, optimizer)
-    if request.fresh and fabric.is_global_zero:
-        shutil.rmtree(folder, ignore_errors=True)
-    fabric.barrier()
-    resume = (folder / CHECKPOINT).exists()
-    fabric.barrier()  # all have looked before the first one writes
-    if resume:
-        request.report(0, steps * epochs, f"going on from the checkpoint in {folder}")
 
     def batches(epoch: int, first_step: int) -> Iterator[Batch]:
         return training_batches(
             tiles, items, size=request.input_size, augment=settings["augment"], seed=seed, epoch=epoch,
-            batch_size=size, first=first_step, rank=fabric.global_rank, world=fabric.world_size,
+            batch_size=settings["batch_size"], first=first_step, rank=fabric.global_rank, world=fabric.world_size,
         )  # fmt: skip
 
     def losses(module: nn.Module, batch: Batch) -> Mapping[str, torch.Tensor]:
         return module(batch.images.to(fabric.device), batch.labels.to(fabric.device))
 
-    history = train(
+    return dense.fit(
+        request,
         fabric,
-        module,
+        model,
         optimizer,
-        Plan(
-            epochs=epochs,
-            steps_per_epoch=steps,
-            lr=lambda step: settings["lr"] * (1 - step / (steps * epochs)) ** settings["poly_power"],
-            batches=batches,
-            losses=losses,
-            describe=lambda batch: ", ".join(batch.items),
-            identity=identity,
-            checkpoint_seconds=_CHECKPOINT_SECONDS,
-            go_on="give the same command again",
-            start_anew="Give --fresh to start anew.",
-        ),
-        folder,
-        resume,
-        _reporter(request.report, steps, epochs),
+        steps=steps,
+        epochs=epochs,
+        lr=lambda step: settings["lr"] * (1 - step / (steps * epochs)) ** settings["poly_power"],
+        batches=batches,
+        losses=losses,
+        folder=folder,
+        identity=identity,
     )
-    if fabric.world_size > 1:  # statistics of BatchNorm were moved by each process alone in the last step
-        for buffer in model.buffers():
-            torch.distributed.broadcast(buffer, src=0)
-    return history
-
-
-def _reporter(report: Callable[..., Any], steps: int, epochs: int) -> Callable[[Position, Mapping[str, float]], None]:
-    """Tells every step, and with the last one of an epoch its mean loss."""
-    seen: list[float] = []
-
-    def tell(position: Position, values: Mapping[str, float]) -> None:
-        seen.append(values["loss"])
-        note = ""
-        if position.step == steps:
-            note = f"epoch {position.epoch + 1}/{epochs}, loss {sum(seen) / len(seen):.4f}"
-            seen.clear()
-        report(position.total, steps * epochs, note)
-
-    return tell

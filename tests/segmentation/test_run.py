@@ -12,6 +12,7 @@ import tiny_segmentation
 import torch
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from rsbench import dense
 from rsbench.cli import _main
 from rsbench.locks import exclusive
 from rsbench.records import Store
@@ -120,11 +121,11 @@ def test_paper_protocol_trains_the_backbone(run, monkeypatch):
 
 
 def test_a_killed_run_goes_on_and_ends_bit_equal(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(dense, "_CHECKPOINT_SECONDS", 0.0)
     _, [whole], _ = run(results="whole")
 
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_reporter", interrupted_at(5))
+        patched.setattr(dense, "reporter", interrupted_at(5))
         code, _, _ = run()
     assert code == 130
     [broken] = list(Store(run.folder))
@@ -152,10 +153,10 @@ def interrupted_at(step):
 
 
 def test_checkpoints_are_written_within_an_epoch_too(run, monkeypatch):
-    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(dense, "_CHECKPOINT_SECONDS", 0.0)
     _, [whole], _ = run(results="whole")
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_reporter", interrupted_at(4))  # of two steps an epoch
+        patched.setattr(dense, "reporter", interrupted_at(4))  # of two steps an epoch
         run()
     logs = list((run.folder / ".training").glob("*/log.jsonl"))
     assert len(logs) == 1
@@ -166,7 +167,7 @@ def test_checkpoints_are_written_within_an_epoch_too(run, monkeypatch):
 
 def test_an_interruption_before_the_first_checkpoint_promises_nothing(run, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_reporter", interrupted_at(1))
+        patched.setattr(dense, "reporter", interrupted_at(1))
         run()
     [record] = list(Store(run.folder))
     assert record.reason == "Interrupted before the first checkpoint."
@@ -174,9 +175,9 @@ def test_an_interruption_before_the_first_checkpoint_promises_nothing(run, monke
 
 @pytest.mark.parametrize("damage", [b"", b"no checkpoint at all", None])
 def test_a_damaged_checkpoint_is_one_line_with_the_remedy(run, monkeypatch, damage):
-    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(dense, "_CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_reporter", interrupted_at(3))
+        patched.setattr(dense, "reporter", interrupted_at(3))
         run()
     [file] = (run.folder / ".training").glob("*/checkpoint.pt")
     file.write_bytes(file.read_bytes()[:5000] if damage is None else damage)
@@ -187,9 +188,9 @@ def test_a_damaged_checkpoint_is_one_line_with_the_remedy(run, monkeypatch, dama
 
 
 def test_the_same_run_twice_at_once_is_refused(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(dense, "_CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_reporter", interrupted_at(3))
+        patched.setattr(dense, "reporter", interrupted_at(3))
         run()
     [folder] = (run.folder / ".training").glob("[!.]*")
     with exclusive(folder):
@@ -198,10 +199,10 @@ def test_the_same_run_twice_at_once_is_refused(run, monkeypatch, tmp_path):
 
 
 def test_fresh_begins_anew(run, monkeypatch):
-    monkeypatch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(dense, "_CHECKPOINT_SECONDS", 0.0)
 
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_reporter", interrupted_at(3))
+        patched.setattr(dense, "reporter", interrupted_at(3))
         run()
     code, _, err = run("--fresh")
     assert code == 0 and "going on" not in err and "epoch 1/3" in err

@@ -1,0 +1,187 @@
+"""What tasks that train a network on whole images share: seed after seed, the folder of a run, and the training."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from rsbench.backbones.inference import linear_backend
+from rsbench.checkpoints.load import Loaded, load, source_kind
+from rsbench.errors import RunError
+from rsbench.locks import exclusive
+from rsbench.records import run_id
+from rsbench.request import Failure, Outcome, Request
+from rsbench.sources import Random
+from rsbench.training import CHECKPOINT, Plan, Position, train
+
+_CHECKPOINT_SECONDS = 60.0
+
+OneSeed = Callable[[Loaded, int, Path, dict[str, Any], dict[str, Any]], Outcome]
+"""``one(loaded, seed, folder, identity, extra)`` trains and evaluates; ``folder`` is that of the run."""
+
+
+def each_seed(
+    request: Request,
+    seeds: Sequence[int],
+    fabric: Fabric,
+    one: OneSeed,
+    check: Callable[[Loaded], Any] = lambda loaded: None,
+    extra: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[int, Outcome | Failure]]:
+    """Yields what came out of each seed; one that fails does not stop the others, an interruption does.
+
+    Args:
+        request: what is asked.
+        seeds: in order.
+        fabric: launched.
+        one: trains and evaluates one seed.
+        check: raises a UserError if the network cannot be used.
+        extra: what else the numbers depend on.
+
+    Raises:
+        UserError: before anything is computed, if the request or a file of the dataset is wrong.
+    """
+    drawn = request.checkpoint is None and isinstance(request.method.weights(request.variant).source, Random)
+    loaded = _load(request, seeds[0])
+    check(loaded)
+    request.dataset.check(lambda done, total: request.report(done, total, f"checked {total} images" * (done == total)))
+    depends = {"linear": linear_backend(request.precision, request.device), "processes": fabric.world_size}
+    depends |= dict(extra or {})
+    for number, seed in enumerate(seeds):
+        about: dict[str, Any] = {"source": source_kind(request.method.weights(request.variant), request.checkpoint)}
+        reason = "Interrupted before the first checkpoint."
+        try:
+            if drawn and number:
+                loaded = _load(request, seed)
+            about = loaded.about()
+            identity = request.identity(seed, about, depends)
+            with _scratch(request, fabric, run_id(identity)) as folder:
+                try:
+                    yield seed, one(loaded, seed, folder, identity, depends)
+                except RunError:
+                    if fabric.is_global_zero:
+                        shutil.rmtree(folder, ignore_errors=True)  # the same would happen again
+                    raise
+                except KeyboardInterrupt:
+                    if (folder / CHECKPOINT).exists():
+                        reason = "Interrupted; the same command goes on from the last checkpoint."
+                    raise
+        except RunError as error:
+            yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=about, extra=depends)
+        except KeyboardInterrupt:
+            yield seed, Failure(reason=reason, status="interrupted", weights=about, extra=depends)
+            return
+
+
+def _load(request: Request, seed: int) -> Loaded:
+    return load(request.method, request.variant, request.checkpoint, seed, request.accept_licence)
+
+
+@contextmanager
+def _scratch(request: Request, fabric: Fabric, run: str) -> Iterator[Path]:
+    """Gives the folder of one run, which nobody else uses meanwhile; all processes of a launch have the same one."""
+    if request.work is None:
+        with tempfile.TemporaryDirectory(prefix="rsbench-") as own:
+            yield Path(fabric.broadcast(own)) / run
+        return
+    folder = request.work / run
+    busy = f"Another process is at work on the same run in {folder}."
+    with exclusive(folder, busy=busy) if fabric.is_global_zero else nullcontext():
+        fabric.barrier()
+        yield folder
+
+
+def fit(
+    request: Request,
+    fabric: Fabric,
+    model: nn.Module,
+    optimizer: Optimizer,
+    *,
+    steps: int,
+    epochs: int,
+    lr: Callable[[int], float],
+    batches: Callable[[int, int], Iterable[Any]],
+    losses: Callable[[nn.Module, Any], Mapping[str, Tensor]],
+    folder: Path,
+    identity: Mapping[str, Any],
+    clip: float = 0.0,
+) -> list[dict[str, float]]:
+    """Trains ``model``; goes on from a checkpoint of the same run if one is in ``folder``.
+
+    Args:
+        request: what is asked.
+        fabric: launched.
+        model: it is changed.
+        optimizer: of its parameters.
+        steps: of an epoch.
+        epochs: how many.
+        lr: learning rate of each step.
+        batches: ``batches(epoch, first_step)`` yields batches, which have ``items``, their ids.
+        losses: ``losses(module, batch)``.
+        folder: for checkpoints; equal runs have the same one.
+        identity: of the run; a checkpoint of another one is refused.
+        clip: gradient norm; 0 is no clipping.
+
+    Returns:
+        The mean losses of each epoch.
+
+    Raises:
+        RunError: a loss is not finite; the message names the images.
+    """
+    module, optimizer = fabric.setup(model, optimizer)
+    if request.fresh and fabric.is_global_zero:
+        shutil.rmtree(folder, ignore_errors=True)
+    fabric.barrier()
+    resume = (folder / CHECKPOINT).exists()
+    fabric.barrier()  # all have looked before the first one writes
+    if resume:
+        request.report(0, steps * epochs, f"going on from the checkpoint in {folder}")
+    plan = Plan(
+        epochs=epochs,
+        steps_per_epoch=steps,
+        lr=lr,
+        batches=batches,
+        losses=losses,
+        describe=lambda batch: ", ".join(batch.items),
+        clip=clip,
+        identity=identity,
+        checkpoint_seconds=_CHECKPOINT_SECONDS,
+        go_on="give the same command again",
+        start_anew="Give --fresh to start anew.",
+    )
+    history = train(fabric, module, optimizer, plan, folder, resume, reporter(request.report, steps, epochs))
+    if fabric.world_size > 1:  # statistics of BatchNorm were moved by each process alone in the last step
+        for buffer in model.buffers():
+            torch.distributed.broadcast(buffer, src=0)
+    return history
+
+
+def reporter(report: Callable[..., Any], steps: int, epochs: int) -> Callable[[Position, Mapping[str, float]], None]:
+    """Tells every step, and with the last one of an epoch its mean loss."""
+    seen: list[float] = []
+
+    def tell(position: Position, values: Mapping[str, float]) -> None:
+        seen.append(values["loss"])
+        note = ""
+        if position.step == steps:
+            note = f"epoch {position.epoch + 1}/{epochs}, loss {sum(seen) / len(seen):.4f}"
+            seen.clear()
+        report(position.total, steps * epochs, note)
+
+    return tell
+
+
+def gather_failure(fabric: Fabric, failure: RunError | None, what: str) -> None:
+    """Raises in every process if one of them failed: others would wait for it."""
+    faults = fabric.all_reduce(torch.tensor(float(failure is not None)), reduce_op="sum")
+    if float(faults):  # type: ignore[arg-type]
+        raise failure or RunError(f"Another process could not predict its {what}.", "See its message.")
