@@ -15,6 +15,7 @@ import numpy as np
 
 from rsbench.datasets.demo.canvas import Canvas, Scene
 from rsbench.datasets.demo.eurosat_scenes import EUROSAT_RECIPES
+from rsbench.datasets.demo.object_scenes import OBJECT_RECIPES
 from rsbench.datasets.demo.resisc_built import BUILT
 from rsbench.datasets.demo.resisc_nature import NATURE
 from rsbench.datasets.demo.resisc_transport import TRANSPORT
@@ -51,6 +52,10 @@ RECIPES: dict[str, Recipe] = (
         for name, (build, gsd) in sorted((NATURE | TRANSPORT | BUILT).items())
     }
     | {f"rio/{name}": Recipe(build, (0.5, 0.5), (0.0, 0.06), (0.85, 1.1)) for name, build in RIO_RECIPES.items()}
+    | {
+        f"objects/{name}": Recipe(build, (0.9 * gsd, 1.1 * gsd), (0.0, 0.12))
+        for name, (build, gsd) in OBJECT_RECIPES.items()
+    }
 )
 
 
