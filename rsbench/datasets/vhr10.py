@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from rsbench.datasets.classes import VHR10 as CLASSES
 from rsbench.datasets.coco_file import CocoFile, read_coco
 from rsbench.datasets.detection import DetectionDataset, Objects
 from rsbench.datasets.images import load_image
@@ -20,10 +21,6 @@ from rsbench.datasets.splits import SplitList
 from rsbench.errors import UserError
 
 TITLE = "NWPU VHR-10"
-CLASSES = (
-    "airplane", "ship", "storage_tank", "baseball_diamond", "tennis_court", "basketball_court", "ground_track_field",
-    "harbor", "bridge", "vehicle",
-)  # fmt: skip
 FOLDER = "NWPU VHR-10 dataset"
 POSITIVE = "positive image set"
 ANNOTATIONS = "annotations.json"
