@@ -8,12 +8,12 @@ does not occur lowers mIoU alone, and where both are there, Acc is at least IoU.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rsbench.metric_names import plain_classes
 from rsbench.statistics import percentile_interval, resampled_scores
 
 Counts = NDArray[np.int64] | NDArray[np.float64]
@@ -97,9 +97,7 @@ def score_names(classes: Sequence[str]) -> list[str]:
     Raises:
         ValueError: two classes would have one name.
     """
-    plain = [re.sub(r"[^A-Za-z0-9_.-]", "_", name) for name in classes]
-    if len(set(plain)) < len(plain):
-        raise ValueError(f"Two of the classes {', '.join(classes)} have the same name in a metric.")
+    plain = plain_classes(classes)
     return ["mIoU", "mAcc", "aAcc", *(f"IoU_{name}" for name in plain), *(f"Acc_{name}" for name in plain)]
 
 
