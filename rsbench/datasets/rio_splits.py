@@ -16,7 +16,7 @@ from pathlib import Path
 from rasterio.warp import transform as project
 
 from rsbench.datasets.footprints import Grid, wgs84
-from rsbench.datasets.rio import read_grid
+from rsbench.datasets.geotiff import read_grid
 from rsbench.datasets.rio_layout import AREA, TITLE, find_tiles
 from rsbench.datasets.splits import SplitList, draw_order, make_split, write_split
 from rsbench.errors import UserError
