@@ -1,0 +1,222 @@
+"""Cuts DOTA v1.0 into tiles once: in parallel, resumable, to tiles in PNG and annotations in the form of COCO."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from rsbench.datasets.dota_labels import CLASSES
+from rsbench.datasets.dota_layout import FLAT, TITLE, Source, find_parts
+from rsbench.datasets.dota_tiles import Counts, Settings
+from rsbench.datasets.dota_work import Job, cut_image, plan, read_note, write_json
+from rsbench.errors import RunError, UserError
+from rsbench.locks import exclusive
+
+MANIFEST = "tiling.json"  # says that a folder is one of tiles, of which parts and with which settings
+FORMAT = 1
+_NOTES = ".done"
+_FEW = 8  # images that are cut without processes of their own, which take a second to start
+_FIRST_ID = {FLAT: 1, "train": 1, "val": 1_000_001}  # of images: apart, so that both parts fit into one file
+
+Report = Callable[[int, int], Any]
+
+
+def prepare(
+    root: str | Path,
+    output: str | Path | None = None,
+    settings: Settings | None = None,
+    workers: int = 0,
+    report: Report = lambda done, total: None,
+) -> Path:
+    """Cuts the images under ``root`` into tiles; what is done already is not done again.
+
+    The result is a folder named after the settings: tiles in ``<part>/``, annotations in ``<part>.json``, settings in
+    ``tiling.json``. An image or label file that has changed since, or a tile that is gone, is made anew.
+
+    Args:
+        root: folder of the dataset (``rsbench.datasets.dota_layout``).
+        output: folder that receives the folder of tiles; ``root`` by default.
+        settings: how to cut; the defaults if None.
+        workers: processes; 0 is one for each core, and none for a few images.
+        report: is told how many images are done and how many there are.
+
+    Returns:
+        The folder of tiles.
+
+    Raises:
+        UserError: images or labels are not there or not valid, or the folder cannot be written.
+        RunError: a process was killed.
+    """
+    settings = settings or Settings()
+    if (Path(root).expanduser() / MANIFEST).is_file():
+        raise UserError(f"{root} is a folder of tiles already.", "Give the folder of the dataset as it was published.")
+    parts = find_parts(root)
+    folder = Path(output or root).expanduser() / settings.name
+    with exclusive(folder, f"Another process is preparing {folder}; waiting for it."):
+        try:
+            _claim(folder, settings, parts)
+            jobs = {part: _plan(folder, part, sources, settings) for part, sources in parts.items()}
+            total = sum(map(len, parts.values()))
+            before = total - sum(map(len, jobs.values()))
+            report(before, total)
+            for done, _ in enumerate(_cut([job for some in jobs.values() for job in some], workers), start=before + 1):
+                report(done, total)
+            for part, sources in parts.items():
+                if jobs[part] or not (folder / f"{part}.json").is_file():
+                    _assemble(folder, part, sources, settings)
+        except OSError as error:
+            where = error.filename or folder
+            raise UserError(f"{where} cannot be written: {error.strerror}.", "Choose another --output.") from None
+    return folder
+
+
+def prepare_task(
+    root: Path, output: Path | None, settings: Mapping[str, Any], workers: int, report: Report
+) -> tuple[Path, str]:
+    """What a Task names as its ``prepare``: see ``prepare``; returns the folder and a summary."""
+    folder = prepare(root, output, Settings.of(settings), workers, report)
+    return folder, summary(folder)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Returns ``tiling.json`` of a folder of tiles.
+
+    Raises:
+        UserError: it cannot be read, or a newer version of rsbench wrote it.
+    """
+    try:
+        found = json.loads((folder / MANIFEST).read_bytes())
+        version, _, _ = found["format"], found["settings"], found["parts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{folder / MANIFEST} cannot be read.", "Delete the folder and prepare it again.") from None
+    if version != FORMAT:
+        raise UserError(f"{folder} is in the format {version} of another version of rsbench.", "Prepare it again.")
+    return dict(found)
+
+
+def summary(folder: Path) -> str:
+    """Returns a paragraph on a folder of tiles: images, tiles, objects and what became of them."""
+    lines = []
+    for part in read_manifest(folder)["parts"]:
+        info = json.loads((folder / f"{part}.json").read_bytes())["info"]
+        c = Counts(**info["counts"])
+        share = info["settings"]["inside"]
+        lines.append(
+            f"{part}: {info['images']:,} images, {info['tiles']:,} tiles. {c.objects:,} objects, {c.difficult:,} of "
+            f"them difficult, give {c.annotations:,} annotations ({c.crowd:,} crowd). {c.cut:,} parts of objects have "
+            f"less than {share:g} of their area in a tile ({info['settings']['cut']}), and {c.nowhere:,} objects are "
+            f"in no tile. Left out: {c.no_area:,} without area, {c.outside:,} outside their image."
+        )
+    return "\n".join(lines)
+
+
+def _claim(folder: Path, settings: Settings, parts: Mapping[str, Any]) -> None:
+    """Makes the folder, or checks that it was made with the same settings."""
+    if (folder / MANIFEST).is_file():
+        known = read_manifest(folder)["settings"]
+        if known != settings.as_dict():
+            raise UserError(f"{folder} was prepared with other settings: {known}.", "Choose another --output.")
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise UserError(f"{folder} is there and is no folder of tiles.", "Move it away, or choose another --output.")
+    folder.mkdir(exist_ok=True)
+    write_json(folder / MANIFEST, {"format": FORMAT, "of": TITLE, "settings": settings.as_dict(), "parts": [*parts]})
+
+
+def _plan(folder: Path, part: str, sources: tuple[Source, ...], settings: Settings) -> list[Job]:
+    """Returns what is to be done; annotations that will not be those of the tiles are taken away first."""
+    tiles, notes = folder / part, folder / _NOTES / part
+    tiles.mkdir(exist_ok=True)
+    notes.mkdir(exist_ok=True, parents=True)
+    known = {source.stem for source in sources}
+    gone = [path for path in notes.glob("*.json") if path.stem not in known and not path.name.startswith(".")]
+    jobs = plan(sources, tiles, notes, settings)
+    if gone or jobs:
+        (folder / f"{part}.json").unlink(missing_ok=True)
+    for path in gone:
+        for tile in json.loads(path.read_bytes())["tiles"]:
+            (tiles / tile["file_name"]).unlink(missing_ok=True)
+        path.unlink()
+    return jobs
+
+
+def _cut(jobs: Sequence[Job], workers: int) -> Iterator[None]:
+    """Cuts images, the largest files first, and yields once for each that is done. The first error stops all."""
+    count = min(workers or _cores(), len(jobs))
+    ordered = sorted(jobs, key=lambda job: -job.source.image.stat().st_size)
+    if count <= 1 or (not workers and len(jobs) <= _FEW):
+        for job in ordered:
+            cut_image(job)
+            yield
+        return
+    # spawned, not forked: the process that calls may have threads, and torch
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start)
+    try:
+        for future in as_completed([pool.submit(cut_image, job) for job in ordered]):
+            future.result()
+            yield
+    except BrokenProcessPool:
+        raise RunError(
+            "A process that cuts images was killed, for lack of memory most likely.",
+            "Give fewer --workers and run again: it goes on where it broke off.",
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _cores() -> int:
+    """Returns how many cores this process may use; not all of the machine in a job of a cluster."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _start() -> None:
+    """Sets up a worker: an interruption is the parent's to handle, and without the parent there is nothing to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+
+
+def _assemble(folder: Path, part: str, sources: tuple[Source, ...], settings: Settings) -> None:
+    """Writes the annotations of a part in the form of COCO, from the notes of its images."""
+    sizes = {entry.name: entry.stat().st_size for entry in os.scandir(folder / part)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    counts, modes = Counts(), dict[str, int]()
+    for source in sources:
+        note = read_note(source, folder / _NOTES / part / f"{source.stem}.json", sizes)
+        if note is None:
+            raise UserError(f"{source.image} has changed while it was cut.", "Run again when nothing writes to it.")
+        counts += Counts(**note["counts"])
+        modes[note["mode"]] = modes.get(note["mode"], 0) + 1
+        for tile in note["tiles"]:
+            image_id = _FIRST_ID[part] + len(images)
+            images.append({"id": image_id, **{key: tile[key] for key in ("file_name", "height", "width")}})
+            for found in tile["annotations"]:
+                annotations.append({"id": len(annotations) + 1, "image_id": image_id, **found})
+    write_json(
+        folder / f"{part}.json",
+        {
+            "info": {
+                "description": f"{TITLE}, part {part}, cut into tiles by rsbench",
+                "settings": settings.as_dict(),
+                "images": len(sources),
+                "tiles": len(images),
+                "counts": asdict(counts),
+                "modes": dict(sorted(modes.items())),
+            },
+            "categories": [{"id": number, "name": name} for number, name in enumerate(CLASSES, start=1)],
+            "images": images,
+            "annotations": annotations,
+        },
+    )
