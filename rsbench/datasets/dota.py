@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
+from rsbench.datasets.classes import DOTA as CLASSES
 from rsbench.datasets.coco_file import CocoFile, CocoImage, read_coco
 from rsbench.datasets.detection import DetectionDataset, Objects
-from rsbench.datasets.dota_labels import CLASSES
 from rsbench.datasets.dota_layout import GET, TITLE, find_parts
 from rsbench.datasets.dota_prepare import MANIFEST, read_manifest
 from rsbench.datasets.dota_tiles import Counts
@@ -111,7 +111,13 @@ def read_parts(folder: Path, parts: list[str]) -> dict[str, CocoFile]:
                 f"The tiles of {part!r} in {folder} are not finished.",
                 f"Run {_command(folder.parent, folder.parent)} again: it goes on where it broke off.",
             )
-    return {part: read_coco(folder / f"{part}.json", CLASSES, masks=False) for part in parts}
+    return {part: _read(path, path.stat().st_mtime_ns) for part in parts for path in [folder / f"{part}.json"]}
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, _: int) -> CocoFile:
+    """Reads annotations; those of the whole dataset take seconds, and split and dataset both want them."""
+    return read_coco(path, CLASSES, masks=False)
 
 
 def _command(root: Path, given: str | Path) -> str:

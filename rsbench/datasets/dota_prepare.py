@@ -15,7 +15,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from rsbench.datasets.dota_labels import CLASSES
+from rsbench.datasets.classes import DOTA as CLASSES
 from rsbench.datasets.dota_layout import FLAT, TITLE, Source, find_parts
 from rsbench.datasets.dota_tiles import Counts, Settings
 from rsbench.datasets.dota_work import Job, cut_image, plan, read_note, write_json
@@ -23,6 +23,7 @@ from rsbench.errors import RunError, UserError
 from rsbench.locks import exclusive
 
 MANIFEST = "tiling.json"  # says that a folder is one of tiles, of which parts and with which settings
+SUMMARY = "summary.txt"
 FORMAT = 1
 _NOTES = ".done"
 _FEW = 8  # images that are cut without processes of their own, which take a second to start
@@ -34,19 +35,20 @@ Report = Callable[[int, int], Any]
 def prepare(
     root: str | Path,
     output: str | Path | None = None,
-    settings: Settings | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
     workers: int = 0,
     report: Report = lambda done, total: None,
 ) -> Path:
     """Cuts the images under ``root`` into tiles; what is done already is not done again.
 
     The result is a folder named after the settings: tiles in ``<part>/``, annotations in ``<part>.json``, settings in
-    ``tiling.json``. An image or label file that has changed since, or a tile that is gone, is made anew.
+    ``tiling.json``, and what was counted in ``summary.txt``. An image or label file that has changed since, or a tile
+    that is gone, is made anew.
 
     Args:
         root: folder of the dataset (``rsbench.datasets.dota_layout``).
         output: folder that receives the folder of tiles; ``root`` by default.
-        settings: how to cut; the defaults if None.
+        settings: how to cut, or those values that are not the default by name.
         workers: processes; 0 is one for each core, and none for a few images.
         report: is told how many images are done and how many there are.
 
@@ -57,7 +59,7 @@ def prepare(
         UserError: images or labels are not there or not valid, or the folder cannot be written.
         RunError: a process was killed.
     """
-    settings = settings or Settings()
+    settings = settings if isinstance(settings, Settings) else Settings.of(settings or {})
     if (Path(root).expanduser() / MANIFEST).is_file():
         raise UserError(f"{root} is a folder of tiles already.", "Give the folder of the dataset as it was published.")
     parts = find_parts(root)
@@ -74,18 +76,11 @@ def prepare(
             for part, sources in parts.items():
                 if jobs[part] or not (folder / f"{part}.json").is_file():
                     _assemble(folder, part, sources, settings)
+            _summarise(folder, [*parts])
         except OSError as error:
             where = error.filename or folder
             raise UserError(f"{where} cannot be written: {error.strerror}.", "Choose another --output.") from None
     return folder
-
-
-def prepare_task(
-    root: Path, output: Path | None, settings: Mapping[str, Any], workers: int, report: Report
-) -> tuple[Path, str]:
-    """What a Task names as its ``prepare``: see ``prepare``; returns the folder and a summary."""
-    folder = prepare(root, output, Settings.of(settings), workers, report)
-    return folder, summary(folder)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -102,22 +97,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if version != FORMAT:
         raise UserError(f"{folder} is in the format {version} of another version of rsbench.", "Prepare it again.")
     return dict(found)
-
-
-def summary(folder: Path) -> str:
-    """Returns a paragraph on a folder of tiles: images, tiles, objects and what became of them."""
-    lines = []
-    for part in read_manifest(folder)["parts"]:
-        info = json.loads((folder / f"{part}.json").read_bytes())["info"]
-        c = Counts(**info["counts"])
-        share = info["settings"]["inside"]
-        lines.append(
-            f"{part}: {info['images']:,} images, {info['tiles']:,} tiles. {c.objects:,} objects, {c.difficult:,} of "
-            f"them difficult, give {c.annotations:,} annotations ({c.crowd:,} crowd). {c.cut:,} parts of objects have "
-            f"less than {share:g} of their area in a tile ({info['settings']['cut']}), and {c.nowhere:,} objects are "
-            f"in no tile. Left out: {c.no_area:,} without area, {c.outside:,} outside their image."
-        )
-    return "\n".join(lines)
 
 
 def _claim(folder: Path, settings: Settings, parts: Mapping[str, Any]) -> None:
@@ -220,3 +199,19 @@ def _assemble(folder: Path, part: str, sources: tuple[Source, ...], settings: Se
             "annotations": annotations,
         },
     )
+
+
+def _summarise(folder: Path, parts: Sequence[str]) -> None:
+    """Writes in words what the parts have: images, tiles, objects and what became of them."""
+    lines = []
+    for part in parts:
+        info = json.loads((folder / f"{part}.json").read_bytes())["info"]
+        c = Counts(**info["counts"])
+        share = info["settings"]["inside"]
+        lines.append(
+            f"{part}: {info['images']:,} images, {info['tiles']:,} tiles. {c.objects:,} objects, {c.difficult:,} of "
+            f"them difficult, give {c.annotations:,} annotations ({c.crowd:,} crowd). {c.cut:,} parts of objects have "
+            f"less than {share:g} of their area in a tile ({info['settings']['cut']}), and {c.nowhere:,} objects are "
+            f"in no tile. Left out: {c.no_area:,} without area, {c.outside:,} outside their image.\n"
+        )
+    (folder / SUMMARY).write_text("".join(lines))
