@@ -12,6 +12,8 @@ from rsbench.cli.common import Plugins, folder_to_write, registry
 from rsbench.errors import UserError
 from rsbench.paths import data_home
 
+SUMMARY = "summary.txt"  # in the folder that was made
+
 data = typer.Typer(help="Prepare datasets that are not read as they are published.", no_args_is_help=True)
 
 
@@ -60,5 +62,7 @@ def prepare(
     from rsbench.cli.progress import EvaluationProgress
 
     with EvaluationProgress(f"preparing {the_task.title}") as report:
-        made, summary = the_task.prepare(root, output, settings, workers, report)
-    typer.echo(f"{summary}\n  {os.path.relpath(made)}")
+        made = Path(the_task.prepare(root, output, settings, workers, report))
+    if (made / SUMMARY).is_file():
+        typer.echo((made / SUMMARY).read_text().rstrip())
+    typer.echo(f"  {os.path.relpath(made)}")

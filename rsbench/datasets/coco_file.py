@@ -114,9 +114,9 @@ def read_coco(path: str | Path, classes: Sequence[str], *, masks: bool) -> CocoF
             areas=np.array([_area(path, one) for one in found], np.float64),
             crowd=np.array([_crowd(path, one) for one in found], bool),
         )
-    segmentations = {
-        image_id: tuple((one["id"], one["segmentation"]) for one in found) for image_id, found in by_image.items()
-    }
+    segmentations = None
+    if masks:
+        segmentations = {key: tuple((one["id"], one["segmentation"]) for one in some) for key, some in by_image.items()}
     from_zero = any(one["id"] == 0 for found in by_image.values() for one in found)
     info = data.get("info")
     known = info if isinstance(info, dict) else {}
