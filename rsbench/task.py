@@ -163,7 +163,7 @@ class Task:
         prepare: ``prepare(root, output, settings, workers, report)`` makes of the published files what ``open`` reads,
             for `rsbench data prepare`. It takes the folder of the dataset, the one to write to (None: its own choice),
             settings by name, a number of processes (0: one for each core) and ``report(done, total)``; it returns the
-            folder that it made, of which a file ``summary.txt`` is shown. None where ``open`` reads the published files.
+            folder that it made, of which ``summary.txt`` is shown. None where ``open`` reads the published files.
         splits: partitions by name; the first is the default.
         protocols: by name; the first is the default.
         train: part that is trained on.
