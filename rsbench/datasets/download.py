@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rsbench.datasets import vhr10_layout
 from rsbench.datasets.rio_layout import BUCKET, PAGE, TARBALLS
 from rsbench.datasets.unpack import unpack
 from rsbench.download import fetch
@@ -72,6 +73,22 @@ RIO_TARBALLS = (  # the small one first: what is wrong shows soon
 )
 
 
+VHR10_ZIP = Archive(
+    title="NWPU VHR-10, images",
+    file=f"{vhr10_layout.FOLDER}.zip",
+    urls=(
+        "https://huggingface.co/datasets/isaaccorley/vhr10/resolve/60ecc4be33609184e2224606858cd00b7daba8df/NWPU%20VHR-10%20dataset.zip",
+    ),
+    checksum="md5:6add6751469c12dd8c8d6223064c6c4d",
+    holds=vhr10_layout.FOLDER,
+    page=vhr10_layout.PAGE,
+)
+VHR10_JSON = (  # beside the archive, not in it
+    "https://huggingface.co/datasets/isaaccorley/vhr10/resolve/7e7968ad265dadc4494e0ca4a079e0b63dc6f3f8/annotations.json",
+    "md5:7c76ec50c17a61bb0514050d20f22c08",
+)
+
+
 def download_eurosat(root: str | Path) -> None:
     """Fetches EuroSAT RGB to ``root/eurosat/2750``, the layout of torchvision; returns at once if it is there."""
     get_archive(EUROSAT_ZIP, Path(root) / "eurosat")
@@ -86,6 +103,15 @@ def download_rio(root: str | Path) -> None:
     """Fetches SpaceNet-1 Rio to ``root/SN1_buildings/train/{3band,geojson}``; returns at once if both are there."""
     for archive in RIO_TARBALLS:
         get_archive(archive, Path(root) / "SN1_buildings" / "train")
+
+
+def download_vhr10(root: str | Path) -> None:
+    """Fetches NWPU VHR-10 to ``root/NWPU VHR-10 dataset``; returns at once if images and annotations are there."""
+    get_archive(VHR10_ZIP, Path(root))
+    address, checksum = VHR10_JSON
+    path = Path(root) / VHR10_ZIP.holds / vhr10_layout.ANNOTATIONS
+    if not path.is_file():
+        fetch([address], path, checksum, title="NWPU VHR-10, annotations", page=VHR10_ZIP.page)
 
 
 def get_archive(archive: Archive, folder: Path) -> None:

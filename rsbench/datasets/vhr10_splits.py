@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from rsbench.datasets.classes import VHR10 as CLASSES
 from rsbench.datasets.coco_file import read_coco
 from rsbench.datasets.layout import list_names
 from rsbench.datasets.splits import SplitList, draw_order, make_split, write_split
-from rsbench.datasets.vhr10 import CLASSES, POSITIVE, TITLE, find_folder, find_images
+from rsbench.datasets.vhr10_layout import POSITIVE, TITLE, find_folder, find_images
 from rsbench.errors import UserError
 
 NAME = "rsprompter"

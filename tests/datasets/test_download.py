@@ -19,8 +19,18 @@ import pytest
 
 from rsbench import locks
 from rsbench.datasets import download
-from rsbench.datasets.download import EUROSAT_ZIP, RIO_TARBALLS, Archive, download_rio, get_archive
+from rsbench.datasets.download import (
+    EUROSAT_ZIP,
+    RIO_TARBALLS,
+    VHR10_JSON,
+    VHR10_ZIP,
+    Archive,
+    download_rio,
+    download_vhr10,
+    get_archive,
+)
 from rsbench.datasets.unpack import untar, unzip
+from rsbench.datasets.vhr10_layout import find_folder, find_images
 from rsbench.download import fetch
 from rsbench.errors import UserError
 from rsbench.paths import data_home
@@ -269,6 +279,32 @@ def test_archives_of_rio_agree_with_torchgeo() -> None:
     source = "".join(path.read_text() for path in (Path(spec.origin).parent / "datasets").rglob("spacenet*.py"))
     for archive in RIO_TARBALLS:
         assert archive.file in source and archive.checksum.removeprefix("md5:") in source
+
+
+def test_vhr10_is_fetched_to_where_it_is_read(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = "NWPU VHR-10 dataset"
+    content = zipped({f"{folder}/positive image set/001.jpg": b"1", f"{folder}/negative image set/001.jpg": b"0"})
+    Handler.files |= {"/images": content, "/json": b"{}"}
+    checksum = f"md5:{hashlib.md5(content).hexdigest()}"
+    monkeypatch.setattr(
+        download, "VHR10_ZIP", dataclasses.replace(VHR10_ZIP, urls=(f"{server}/images",), checksum=checksum)
+    )
+    monkeypatch.setattr(download, "VHR10_JSON", (f"{server}/json", f"md5:{hashlib.md5(b'{}').hexdigest()}"))
+    for _ in range(2):
+        download_vhr10(tmp_path)
+    assert len(Handler.requests) == 2
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+    found = find_folder(tmp_path)
+    assert (found / "annotations.json").read_bytes() == b"{}"
+    assert list(find_images(found)) == ["positive image set/001.jpg"]
+
+
+def test_archive_of_vhr10_agrees_with_torchgeo() -> None:
+    spec = importlib.util.find_spec("torchgeo")
+    assert spec is not None and spec.origin is not None
+    source = (Path(spec.origin).parent / "datasets" / "vhr10.py").read_text()
+    for url, checksum in ((VHR10_ZIP.urls[0], VHR10_ZIP.checksum), VHR10_JSON):
+        assert url.replace("huggingface.co", "hf.co") in source and checksum.removeprefix("md5:") in source
 
 
 def at_once(function: Callable[[], object], times: int = 3) -> list[object]:

@@ -10,12 +10,13 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as coco
 
+from rsbench.datasets.classes import VHR10 as CLASSES
 from rsbench.datasets.demo.canvas import Scene
 from rsbench.datasets.demo.crop import crop
 from rsbench.datasets.demo.scene import VERSION, render
 from rsbench.datasets.demo.writers import SPLIT_FILE, write_once
 from rsbench.datasets.splits import SplitList, stratified, write_split
-from rsbench.datasets.vhr10 import ANNOTATIONS, CLASSES, FOLDER, POSITIVE, TITLE
+from rsbench.datasets.vhr10_layout import ANNOTATIONS, FOLDER, POSITIVE, TITLE
 from rsbench.errors import UserError
 
 KINDS = ("airfield", "port", "leisure", "school", "river")
