@@ -18,11 +18,12 @@ from scipy.ndimage import binary_dilation
 
 from rsbench.datasets.demo.canvas import Canvas
 from rsbench.datasets.demo.crop import crop
-from rsbench.datasets.demo.dota_writer import CLASSES, quadrilateral, write_images
+from rsbench.datasets.demo.dota_writer import CLASSES, quadrilateral, write_dota, write_images
 from rsbench.datasets.demo.object_scenes import OBJECT_RECIPES
 from rsbench.datasets.demo.scene import render
 from rsbench.datasets.demo.shapes import area, rectangle
 from rsbench.datasets.demo.vhr10_writer import write_vhr10
+from rsbench.datasets.dota import open_dota
 from rsbench.datasets.splits import SplitList
 from rsbench.datasets.vhr10 import open_boxes, open_masks
 from rsbench.errors import UserError
@@ -176,6 +177,24 @@ def test_dota_labels(tmp_path: Path) -> None:
             classes[name] += 1
     assert empty == 2 and 0 < flags["1"] < 0.2 * flags["0"]
     assert set(classes) == set(CLASSES)
+
+
+def test_dota_is_cut_and_read_back(tmp_path: Path) -> None:
+    counts = {"train": 7, "val": 3}
+    split = write_dota(tmp_path, 0, counts=counts)
+    dataset = open_dota(tmp_path, split)
+    dataset.check()
+    assert split.name == "demo-v1-seed0-7-3" and split.counts == {"train": 11, "val": 4}
+    assert {dataset.size(key) for key in dataset.image_ids} == {(256, 256), (224, 240)}
+    labels = np.concatenate([dataset.objects(key).labels for key in dataset.image_ids])
+    assert {dataset.classes[label] for label in labels} == set(CLASSES)
+    assert any(not len(dataset.objects(key)) for key in dataset.image_ids)
+    assert write_dota(tmp_path, 0, counts=counts) == split
+    assert [path.name for path in tmp_path.iterdir()] == ["DOTA-v1.0"]
+    with pytest.raises(UserError, match="not demo-v"):
+        write_dota(tmp_path, 1, counts=counts)
+    with pytest.raises(UserError, match="no numbers of demo images"):
+        write_dota(tmp_path / "x", counts={"train": 7, "val": 2})
 
 
 @settings(deadline=None)

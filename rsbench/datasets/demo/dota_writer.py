@@ -1,8 +1,10 @@
-"""Writes demo scenes as DOTA v1.0: PNG images and text files with the corners of rotated boxes, apart for each part."""
+"""Writes demo scenes as DOTA v1.0, PNG images and text files with corners of rotated boxes, and cuts them to tiles."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,15 @@ from PIL import Image
 
 from rsbench.datasets.demo.canvas import Scene
 from rsbench.datasets.demo.crop import crop
-from rsbench.datasets.demo.scene import render
+from rsbench.datasets.demo.scene import VERSION, render
 from rsbench.datasets.demo.shapes import Points, area, hull
+from rsbench.datasets.demo.writers import SPLIT_FILE, write_once
+from rsbench.datasets.dota_layout import TITLE
+from rsbench.datasets.dota_prepare import prepare
+from rsbench.datasets.dota_splits import official
+from rsbench.datasets.dota_tiles import Settings
+from rsbench.datasets.splits import SplitList, write_split
+from rsbench.errors import UserError
 
 KINDS = ("port", "airfield", "leisure", "waste", "leisure", "airfield", "port")
 SIZES = (
@@ -21,11 +30,49 @@ CLASSES = (
     "plane", "baseball-diamond", "small-vehicle", "large-vehicle", "ship", "tennis-court", "basketball-court",
     "storage-tank", "harbor", "swimming-pool",
 )  # fmt: skip  # those of the 15 that the scenes show
+FOLDER = "DOTA-v1.0"
+COUNTS = {"train": 17, "val": 12}  # images
+FEWEST = 3
+TILES = Settings(tile=256, stride=192)
 _WITHOUT_HEADER = 2  # number of an image whose labels have no header lines, as some of the real ones
 _CLEAR = 0.5  # things of which less is inside the image are marked as difficult
 
 
-def write_images(folder: Path, seed: int, counts: dict[str, int]) -> None:
+def write_dota(root: str | Path, seed: int = 0, *, counts: Mapping[str, int] = COUNTS) -> SplitList:
+    """Writes demo scenes as ``root/DOTA-v1.0/<part>/{images,labelTxt}`` and cuts them, unless they are there.
+
+    Args:
+        root: folder that receives ``DOTA-v1.0``.
+        seed: of the scenes.
+        counts: images of train and of val; at least 3 each.
+
+    Returns:
+        The tiles of both parts; those of the images are also kept as ``root/DOTA-v1.0/demo_split.txt``.
+
+    Raises:
+        UserError: the folder holds something else, such as the real dataset or scenes of another seed.
+    """
+    if list(counts) != list(COUNTS) or min(counts.values()) < FEWEST:
+        raise UserError(f"{dict(counts)} are no numbers of demo images.", f"Ask for {FEWEST} or more of train and val.")
+    name = f"demo-v{VERSION}-seed{seed}-{'-'.join(map(str, counts.values()))}"
+
+    def fill(partial: Path) -> None:
+        write_images(partial, seed, counts)
+        prepare(partial, settings=TILES, workers=1)
+        parts = [part for part, count in counts.items() for _ in range(count)]
+        write_split(
+            partial / SPLIT_FILE,
+            name=name,
+            ids="{class}/P{number:04d}.png",
+            assignment={"images": parts},
+            origin=[f"Demo scenes drawn by rsbench in the layout of {TITLE}; none of them is a real image."],
+        )
+
+    write_once(root, FOLDER, name, fill)
+    return replace(official(Path(root).expanduser() / FOLDER), name=name)
+
+
+def write_images(folder: Path, seed: int, counts: Mapping[str, int]) -> None:
     """Writes ``folder/<part>/images/P0001.png`` and ``folder/<part>/labelTxt/P0001.txt``; no number is in two parts.
 
     Args:
