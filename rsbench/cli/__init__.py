@@ -16,6 +16,7 @@ from rsbench.cli.inspect import inspect
 from rsbench.cli.lists import show_list
 from rsbench.cli.pretrain import pretrain, reconstruct
 from rsbench.cli.run import run
+from rsbench.cli.score import score
 from rsbench.cli.table import table
 from rsbench.errors import RsbenchError, RunError
 
@@ -31,6 +32,7 @@ app.command("run")(run)
 app.command("table")(table)
 app.command("list")(show_list)
 app.command("inspect")(inspect)
+app.command("score")(score)
 app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
 app.add_typer(cache, name="cache")

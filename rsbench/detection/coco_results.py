@@ -7,6 +7,7 @@ import math
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -88,9 +89,24 @@ def _write(path: Path, texts: Iterable[str]) -> None:
         partial.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class CocoResults:
+    """What a COCO result file holds.
+
+    Args:
+        detections: by item, those of an image in the order of the file.
+        left_out: how many are of other images of the dataset.
+        boxes: whether every detection has a box of its own.
+    """
+
+    detections: Mapping[str, Detections]
+    left_out: int
+    boxes: bool
+
+
 def read_coco_results(
     path: str | os.PathLike[str], truth: Truth, kind: Kind, known_images: Collection[int] = ()
-) -> tuple[dict[str, Detections], int]:
+) -> CocoResults:
     """Reads a COCO result file.
 
     Numbers stay as they are in the file (float64). A box without extent is a detection that overlaps nothing; one
@@ -101,11 +117,7 @@ def read_coco_results(
         path: of the file.
         truth: of the images that are scored.
         kind: ``segm`` requires masks; ``bbox`` requires boxes and does not look at masks.
-        known_images: numbers of the other images of the dataset.
-
-    Returns:
-        Detections by item, those of an image in the order of the file, and the number of those of other images of the
-        dataset, which were left out.
+        known_images: numbers of other images of the dataset, whose detections are left out.
 
     Raises:
         UserError: it is no such file, or an entry is not valid; it names the file and the entry, counted from 1.
@@ -138,7 +150,8 @@ def read_coco_results(
                 _refuse(path, number, reason)
             mask = to_rle(entry["segmentation"], size_of[image])
         found.setdefault(image, []).append((box, label_of[category], float(score), mask))
-    return {item_of[image]: _detections(rows, kind) for image, rows in found.items()}, left_out
+    detections = {item_of[image]: _detections(rows, kind) for image, rows in found.items()}
+    return CocoResults(detections, left_out, all(row[0] is not None for rows in found.values() for row in rows))
 
 
 def _detections(rows: list[tuple[list[float] | None, int, float, RLE | None]], kind: Kind) -> Detections:
