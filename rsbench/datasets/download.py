@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsbench.datasets import vhr10_layout
+from rsbench.datasets import vegas_layout, vhr10_layout
 from rsbench.datasets.rio_layout import BUCKET, PAGE, TARBALLS
 from rsbench.datasets.unpack import unpack
 from rsbench.download import fetch
@@ -87,6 +87,14 @@ VHR10_JSON = (  # beside the archive, not in it
     "https://huggingface.co/datasets/isaaccorley/vhr10/resolve/7e7968ad265dadc4494e0ca4a079e0b63dc6f3f8/annotations.json",
     "md5:7c76ec50c17a61bb0514050d20f22c08",
 )
+VEGAS_TARBALL = Archive(
+    title="SpaceNet-2 Las Vegas (about 23 GB)",
+    file=vegas_layout.TARBALL,
+    urls=(f"https://spacenet-dataset.s3.amazonaws.com/spacenet/SN2_buildings/tarballs/{vegas_layout.TARBALL}",),
+    checksum="md5:307da318bc43aaf9481828f92eda9126",
+    holds="AOI_2_Vegas_Train",
+    page=f"{vegas_layout.PAGE} (aws s3 cp --no-sign-request {vegas_layout.BUCKET}/tarballs/{vegas_layout.TARBALL} .)",
+)
 
 
 def download_eurosat(root: str | Path) -> None:
@@ -112,6 +120,11 @@ def download_vhr10(root: str | Path) -> None:
     path = Path(root) / VHR10_ZIP.holds / vhr10_layout.ANNOTATIONS
     if not path.is_file():
         fetch([address], path, checksum, title="NWPU VHR-10, annotations", page=VHR10_ZIP.page)
+
+
+def download_vegas(root: str | Path) -> None:
+    """Fetches SpaceNet-2 Las Vegas to ``root/SN2_buildings/train/AOI_2_Vegas_Train``; returns at once if it is there."""
+    get_archive(VEGAS_TARBALL, Path(root) / "SN2_buildings" / "train")
 
 
 def get_archive(archive: Archive, folder: Path) -> None:

@@ -18,14 +18,16 @@ from pathlib import Path
 import pytest
 
 from rsbench import locks
-from rsbench.datasets import download
+from rsbench.datasets import download, vegas_layout
 from rsbench.datasets.download import (
     EUROSAT_ZIP,
     RIO_TARBALLS,
+    VEGAS_TARBALL,
     VHR10_JSON,
     VHR10_ZIP,
     Archive,
     download_rio,
+    download_vegas,
     download_vhr10,
     get_archive,
 )
@@ -272,12 +274,26 @@ def test_rio_that_cannot_be_fetched_comes_with_the_way_to_get_it(
         assert word in error.value.hint
 
 
-def test_archives_of_rio_agree_with_torchgeo() -> None:
+def test_vegas_is_fetched_to_where_it_is_read(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = "RGB-PanSharpen/RGB-PanSharpen_AOI_2_Vegas_img1.tif"
+    labels = "geojson/buildings/buildings_AOI_2_Vegas_img1.geojson"
+    content = tarred(*((f"{VEGAS_TARBALL.holds}/{name}", b"x") for name in (image, labels)))
+    Handler.files["/vegas"] = content
+    checksum = f"md5:{hashlib.md5(content).hexdigest()}"
+    local = dataclasses.replace(VEGAS_TARBALL, urls=(f"{server}/vegas",), checksum=checksum)
+    monkeypatch.setattr(download, "VEGAS_TARBALL", local)
+    for _ in range(2):
+        download_vegas(tmp_path)
+    assert len(Handler.requests) == 1
+    assert list(vegas_layout.find_tiles(tmp_path).tiles) == [1]
+
+
+def test_archives_of_spacenet_agree_with_torchgeo() -> None:
     """torchgeo is an independent source of the names and the checksums."""
     spec = importlib.util.find_spec("torchgeo")
     assert spec is not None and spec.origin is not None
     source = "".join(path.read_text() for path in (Path(spec.origin).parent / "datasets").rglob("spacenet*.py"))
-    for archive in RIO_TARBALLS:
+    for archive in (*RIO_TARBALLS, VEGAS_TARBALL):
         assert archive.file in source and archive.checksum.removeprefix("md5:") in source
 
 
