@@ -18,9 +18,11 @@ from rsbench.request import Failure, Outcome, Request
 EVALUATIONS = {
     "classification": "rsbench.probing.evaluate:evaluate",
     "segmentation": "rsbench.segmentation.evaluate:evaluate",
+    "detection": "rsbench.detection.evaluate:evaluate",
+    "instance-segmentation": "rsbench.detection.evaluate:evaluate",
 }
 # Those that share the work between the processes of a torchrun launch.
-DISTRIBUTED = ("segmentation",)
+DISTRIBUTED = ("segmentation", "detection", "instance-segmentation")
 
 
 def run(

@@ -1,4 +1,4 @@
-"""NWPU VHR-10: ten classes of objects in aerial pictures, with boxes and masks (Cheng et al., 2014; Su et al., 2019)."""
+"""NWPU VHR-10: ten classes of objects in aerial pictures, boxes and masks (Cheng et al., 2014; Su et al., 2019)."""
 
 from rsbench.datasets.classes import VHR10
 from rsbench.detection.protocols import BOXES, MASKS

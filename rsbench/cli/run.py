@@ -54,6 +54,9 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Dense tasks: train anew although a checkpoint is there.")
     ] = False,
+    engine: Annotated[
+        str, typer.Option(help="Library of the detector, torchvision or detectron2; as --set engine=NAME.")
+    ] = "",
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write cached features.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each record as one line of JSON.")] = False,
     plugin: Plugins = None,
@@ -63,7 +66,8 @@ def run(
     found = registry(plugin)
     chosen, variant = found.method(method)
     the_task = found.task(task)
-    chosen, parsed, differing = configure(chosen, variant, parse_changes(changes))
+    settings = parse_changes([*(changes or ()), *([f"engine={engine}"] if engine else ())])
+    chosen, parsed, differing = configure(chosen, variant, settings)
     own = the_task.protocol(protocol)
     changed_protocol = own.with_settings(parsed)
     changed = {key: changed_protocol.settings[key] for key in parsed}

@@ -34,6 +34,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "score_threshold": (0, 1),
     "nms_iou": (0, 1),
     "candidates": (1, _MOST),
+    "rois": (1, _MOST),
     "proposals": (1, _MOST),
     "detections": (1, _MOST),
     "max_dets": (1, _MOST),
@@ -70,6 +71,7 @@ _MASK_RCNN: dict[str, Setting] = {
     "image_size": 800,
     "epochs": 12,
     "clip": 0.0,
+    "rois": 512,  # proposals per image that box and mask heads learn from
     "proposals": 1000,  # kept after the suppression in the region proposal network
     "nms_iou": 0.5,
     "detections": 100,

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rsbench.datasets.segmentation import Tile
-from rsbench.segmentation.pictures import choose, draw_tiles, panel
+from rsbench.drawing import choose
+from rsbench.segmentation.pictures import draw_tiles, panel
 from rsbench.segmentation.predictions import PredictionWriter
 
 NAMES = ("background", "building")

@@ -120,6 +120,7 @@ def _mask_rcnn(levels: Levels, classes: int, settings: Mapping[str, Any]) -> Mas
         box_score_thresh=settings["score_threshold"],
         box_nms_thresh=settings["nms_iou"],
         box_detections_per_img=settings["detections"],
+        box_batch_size_per_image=settings["rois"],
     )
     for head in (model.rpn.head, model.roi_heads.box_predictor, model.roi_heads.mask_predictor):
         head.register_forward_hook(_to_float)

@@ -1,0 +1,254 @@
+"""Evaluation of detection and instance segmentation: train, find the objects of every reported image, score."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from rsbench.backbones.inference import arithmetic
+from rsbench.batches import canvas_for, cell_of
+from rsbench.checkpoints.load import Loaded
+from rsbench.dense import each_seed, gather_failure
+from rsbench.detection.data import Images, fitted, whole_batches
+from rsbench.detection.detections import Detections
+from rsbench.detection.figures import score_names
+from rsbench.detection.masks import paste
+from rsbench.detection.metrics import AREA_RULE, Scores, bootstrap_scores
+from rsbench.detection.metrics import evaluate as score
+from rsbench.detection.pictures import draw_images
+from rsbench.detection.predictions import DetectionWriter, read_detections, write_predictions
+from rsbench.detection.train import build, check_request, fit
+from rsbench.detection.truth import Kind, Truth, truth_of
+from rsbench.errors import RunError
+from rsbench.fabric import launch_on
+from rsbench.preprocessing import Preprocessor
+from rsbench.request import Failure, Outcome, Request, peak_memory
+
+BOX = ("AP", "AP50", "AP75")
+"""Scores of the boxes that stand beside those of the masks, as ``boxAP`` and so on."""
+
+Scored = tuple[dict[str, float], dict[str, tuple[float, float]], list[str]]
+
+_PREDICTIONS = "predictions.parquet"
+_BATCH = 4  # images that are predicted at once
+
+
+def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outcome | Failure]]:
+    """Yields what came out of each seed; one that fails does not stop the others, an interruption does.
+
+    Under torchrun all processes train together and predict a share of the images each, no image twice; all yield the
+    same.
+
+    Raises:
+        UserError: before anything is computed, if the request or a file of the dataset is wrong.
+    """
+    parts = request.check_task([*score_names(request.dataset.classes), *(f"box{name}" for name in BOX)])
+    fabric = launch_on(request.device, request.precision, find_unused=True)
+    check_request(request, fabric.world_size)
+    yield from each_seed(request, seeds, fabric, partial(_one_seed, request, fabric, parts))
+
+
+def _one_seed(
+    request: Request, fabric: Fabric, parts: Sequence[str], loaded: Loaded, seed: int, folder: Path,
+    identity: dict[str, Any], extra: dict[str, Any],
+) -> Outcome:  # fmt: skip
+    start = time.perf_counter()
+    model = build(request, deepcopy(loaded.backbone), seed)
+    masks = request.task.kind == "instance-segmentation"
+    preprocess = request.method.weights(request.variant).preprocess
+    images = Images(request.dataset, Preprocessor(preprocess, request.input_size), request.input_size, masks)
+    cost = _rehearse(request, model, parts)
+    losses = fit(request, fabric, model, images, seed, folder, identity)
+    trained = time.perf_counter()
+    found = predict(request, fabric, model, images, parts, folder)
+    predicted = time.perf_counter()
+    metrics, intervals, flags = _score(request, fabric, parts, found, folder)
+    attachments = {}
+    if request.pictures and fabric.is_global_zero:
+        attachments["pictures"] = draw_images(
+            folder / "pictures", request.dataset, folder / _PREDICTIONS, found[parts[0]], parts[0], request.pictures
+        )
+    fabric.barrier()  # whoever writes the record removes the folder, and all have read it by now
+    count = sum(len(request.dataset.parts[part]) for part in parts)
+    return Outcome(
+        metrics=metrics,
+        intervals=intervals,
+        predictions=folder / _PREDICTIONS,
+        attachments=attachments,
+        scratch=folder,
+        selected={**model.decided, "areas": AREA_RULE, "data": dict(request.dataset.policies)},
+        flags=[*flags, *request.dataset.notes],
+        weights=loaded.about(),
+        timings={
+            "train": trained - start,
+            "predict": predicted - trained,
+            "score": time.perf_counter() - predicted,
+            "total": time.perf_counter() - start,
+        },
+        cost={
+            **cost,
+            "loss_of_last_epoch": round(losses[-1]["loss"], 6),
+            "images_per_second": round(count / max(predicted - trained, 1e-9), 2),
+            "threads": torch.get_num_threads(),
+            "peak_memory_mib": peak_memory(),
+        },
+        extra=extra,
+    )
+
+
+def predict(
+    request: Request, fabric: Fabric, model: Any, images: Images, parts: Sequence[str], folder: Path
+) -> dict[str, dict[str, Detections]]:
+    """Predicts the parts and returns the detections by part and item; every process writes its share as it goes.
+
+    Each image is predicted by exactly one process, on a canvas that depends on it alone.
+
+    Raises:
+        RunError: a prediction is not finite.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shares = [folder / f"{rank}-{_PREDICTIONS}" for rank in range(fabric.world_size)]
+    model.eval()
+    failure: RunError | None = None
+    total = sum(len(request.dataset.parts[part]) for part in parts)
+    done = 0
+    try:
+        with (
+            DetectionWriter(shares[fabric.global_rank], images.masks) as writer,
+            arithmetic(request.precision, request.device),
+        ):
+            for part in parts:
+                items = request.dataset.parts[part][fabric.global_rank :: fabric.world_size]
+                for batch in whole_batches(images, items, request.batch_size or _BATCH, cell_of(model.backbone)):
+                    inputs = [image.to(fabric.device) for image in batch.images]
+                    for item, size, image, one in zip(
+                        batch.items, batch.sizes, batch.images, model.predict(inputs), strict=True
+                    ):
+                        writer.add(part, item, in_own_pixels(one, (image.shape[1], image.shape[2]), size))
+                    done += len(batch.items) * fabric.world_size
+                    request.report(min(done, total), total)
+    except RunError as error:
+        failure = error
+    gather_failure(fabric, failure, "images")
+    found = read_detections(shares)
+    fabric.barrier()
+    if fabric.is_global_zero:
+        for share in shares:
+            share.unlink()
+    return found
+
+
+def in_own_pixels(one: Mapping[str, Tensor], seen: tuple[int, int], size: tuple[int, int]) -> Detections:
+    """Returns the detections of an image in its own pixels; boxes without extent are none.
+
+    Args:
+        one: of a detector (``rsbench.detection.engines.Detector.predict``).
+        seen: height and width that the detector saw.
+        size: height and width of the image.
+
+    Raises:
+        RunError: a box or score is not finite.
+    """
+    arrays = {name: value.cpu().numpy() for name, value in one.items()}
+    if not all(np.isfinite(arrays[name]).all() for name in ("boxes", "scores")):
+        raise RunError("A prediction is not finite.", "Lower the learning rate, or use --precision fp32.")
+    boxes = arrays["boxes"].astype(np.float64) * np.tile([size[1] / seen[1], size[0] / seen[0]], 2)
+    boxes[:, 2:] -= boxes[:, :2]
+    boxes = boxes.astype(np.float32).astype(np.float64)  # what is stored is what is scored
+    kept = (boxes[:, 2:] > 0).all(axis=1)
+    masks = paste(arrays["masks"][kept], boxes[kept], size) if "masks" in arrays else None
+    return Detections(boxes[kept], arrays["labels"][kept], arrays["scores"][kept].astype(np.float64), masks)
+
+
+def _score(
+    request: Request,
+    fabric: Fabric,
+    parts: Sequence[str],
+    found: Mapping[str, Mapping[str, Detections]],
+    folder: Path,
+) -> Scored:
+    """Returns metrics and intervals in percent, and flags; the first process scores, and writes the file."""
+    failure: RunError | None = None
+    result = None
+    if fabric.is_global_zero:
+        try:
+            result = _scores(request, parts, found, folder)
+        except RunError as error:
+            failure = error
+    gather_failure(fabric, failure, "scores")
+    return fabric.broadcast(result)  # type: ignore[return-value]
+
+
+def _scores(
+    request: Request, parts: Sequence[str], found: Mapping[str, Mapping[str, Detections]], folder: Path
+) -> Scored:
+    kind: Kind = "segm" if request.task.kind == "instance-segmentation" else "bbox"
+    max_dets: Any = request.protocol.settings["max_dets"]
+    metrics: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    flags = [f"maxDets {max_dets} per class and image"]
+    scored: dict[str, list[Scores]] = {}
+    for part in parts:
+        truth = truth_of(request.dataset, request.dataset.parts[part])
+        own = score(truth, found[part], kind, max_dets)
+        scored[part] = [own]
+        if not own.values:
+            raise RunError(f"No image of {part} has an object that counts.", "Take another split or policy.")
+        values, bounds = dict(own.values), bootstrap_scores(own.matches)
+        if kind == "segm":
+            boxes = score(truth, found[part], "bbox", max_dets)
+            scored[part].append(boxes)
+            of_boxes = bootstrap_scores(boxes.matches)
+            values |= {f"box{name}": boxes.values[name] for name in BOX if name in boxes.values}
+            bounds |= {f"box{name}": of_boxes[name] for name in BOX if name in of_boxes}
+        metrics |= {f"{part}/{name}": 100 * value for name, value in values.items()}
+        intervals |= {f"{part}/{name}": (100 * low, 100 * high) for name, (low, high) in bounds.items()}
+        flags += _remarks(request, part, truth, found[part], max_dets)
+    write_predictions(folder / _PREDICTIONS, {part: (found[part], own) for part, own in scored.items()})
+    return metrics, intervals, flags
+
+
+def _remarks(
+    request: Request, part: str, truth: Truth, found: Mapping[str, Detections], max_dets: int
+) -> Iterator[str]:
+    """Yields what must stand beside the numbers of a part."""
+    if not any(len(one) for one in found.values()):
+        threshold = request.protocol.settings["score_threshold"]
+        yield f"nothing in {part} scored above {threshold:g}: hardly anything was learned"
+    crowded = sum(np.bincount(one.labels[~one.crowd]).max(initial=0) > max_dets for one in truth.objects)
+    if crowded:
+        yield f"{crowded} images of {part} have more than {max_dets} objects of one class: AR cannot reach 100"
+
+
+def _rehearse(request: Request, model: Any, parts: Sequence[str]) -> dict[str, Any]:
+    """Predicts an empty image on the largest canvas, so that what does not fit is known before anything is trained.
+
+    Returns:
+        Parameters, and floating-point operations for an image of the input size (a multiply-add counts as two; what
+        the heads of Mask R-CNN do depends on what is found, and an empty image has little).
+    """
+    dataset, limit, cell = request.dataset, request.input_size, cell_of(model.backbone)
+    sizes = {dataset.size(item) for part in parts for item in dataset.parts[part]}
+    canvases = {canvas_for(*fitted(size, limit), cell=cell) for size in sizes}
+    parameters = list(model.parameters())
+    model.eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.predict([torch.zeros(3, limit, limit, device=parameters[0].device)])
+    for height, width in sorted(canvases, key=lambda canvas: canvas[0] * canvas[1])[-1:]:
+        with torch.no_grad():
+            model.predict([torch.zeros(3, height, width, device=parameters[0].device)])
+    return {
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "parameters_trained": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        "gflops": round(counter.get_total_flops() / 1e9, 4),
+    }
