@@ -36,7 +36,7 @@ def boxes_in(rng: np.random.Generator, count: int, size: int = SIZE, whole: bool
 
 def case(
     seed: int, images: int = 6, most: int = 7, dets: int = 20, classes: int = 3, crowd: float = 0.15,
-    ties: bool = False, masks: bool = True,
+    ties: bool = False, masks: bool = True, even: bool = False,
 ) -> tuple[Truth, dict[str, Detections]]:  # fmt: skip
     """Draws a truth and detections of it: some near an object, some of another class, some anywhere.
 
@@ -51,11 +51,12 @@ def case(
         crowd: share of crowd regions.
         ties: round scores and boxes so that equal scores and equal overlaps occur.
         masks: whether there are masks.
+        even: classes are equally frequent.
     """
     rng = np.random.default_rng(seed)
     names = tuple(f"{CLASSES[i % 3]} {i}" for i in range(classes))
     numbers = rng.permutation(1000)[:images] + 1
-    weights = rng.dirichlet(np.full(classes, 0.4))
+    weights = np.full(classes, 1 / classes) if even else rng.dirichlet(np.full(classes, 0.4))
     truths, found = [], {}
     for i in range(images):
         count = int(rng.integers(0, most + 1)) * (rng.random() > 0.15)
