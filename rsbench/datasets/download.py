@@ -123,7 +123,7 @@ def download_vhr10(root: str | Path) -> None:
 
 
 def download_vegas(root: str | Path) -> None:
-    """Fetches SpaceNet-2 Las Vegas to ``root/SN2_buildings/train/AOI_2_Vegas_Train``; returns at once if it is there."""
+    """Fetches Las Vegas to ``root/SN2_buildings/train/AOI_2_Vegas_Train``; returns at once if it is there."""
     get_archive(VEGAS_TARBALL, Path(root) / "SN2_buildings" / "train")
 
 
