@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -71,7 +71,7 @@ def panel(
     return sheet(pictures, ("image", "truth", "best detections"), caption, legend)
 
 
-def _mask(shapes: Objects | Detections, index: int) -> RLE | None:
+def _mask(shapes: Objects | Detections, index: Any) -> RLE | None:
     return shapes.masks[index] if shapes.masks is not None else None
 
 
