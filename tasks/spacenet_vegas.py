@@ -16,7 +16,7 @@ spacenet_vegas = Task(
             file="spacenet_vegas_8-1-1.txt",
             sha256="8dde83bf1a6fa0ccc77867463a0451d20a2de1d4ef88010bf03d287cf41f6a61",
             counts={"train": 3081, "val": 385, "test": 385},
-            origin="Drawn by rsbench (rsbench/datasets/vegas_splits.py); the paper says 8:1:1 at random, and has no list.",
+            origin="Drawn by rsbench (rsbench/datasets/vegas_splits.py); the paper says 8:1:1 at random.",
         ),
         Split(
             name="blocks",
