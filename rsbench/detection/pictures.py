@@ -26,7 +26,7 @@ _SIDES = (320, 900)  # pixels: smaller images are enlarged and larger ones made 
 _OVERLAP = 0.5
 _WIDTH = 2
 _DASHES = {RIGHT: (1, 0), MISSED: (2, 4), FALSE: (8, 5)}  # pixels drawn and left out
-_NAMES = {RIGHT: "right", MISSED: "missed", FALSE: "false"}
+_NAMES = {RIGHT: "right (solid)", MISSED: "missed (dotted)", FALSE: "false (dashed)"}
 _FONT = 12
 
 
@@ -67,7 +67,7 @@ def panel(
         for i in best
     ]  # fmt: skip
     pictures = [_scaled(image), _drawn(image, truth), _drawn(image, guess)]
-    legend = list(_NAMES.items())
+    legend = [(Fill(fill.colour), name) for fill, name in _NAMES.items()]
     return sheet(pictures, ("image", "truth", "best detections"), caption, legend)
 
 
@@ -117,7 +117,8 @@ def draw_images(
     for rank, row in enumerate(chosen, start=1):
         item, value = items[row], values[row]
         image, objects = dataset.load(item)
-        shown = "no objects" if np.isnan(value) else f"{100 * value:.0f} % of the N best right, N = objects"
+        total = int((~objects.crowd).sum())
+        shown = f"{round(value * total)} of the {total} best detections right" if total else "no objects"
         drawn = panel(image, objects, found[item], hits[item], dataset.classes, f"{Path(item).name}: {shown}")
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", item)
         drawn.save(folder / f"{rank:0{len(str(len(chosen)))}}-{name}.png")
