@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import numpy as np
 import rasterio
 from rasterio.transform import Affine
 
-from rsbench.datasets.demo.canvas import Scene
+from rsbench.datasets.demo.outlines import buildings, collection, on_ground
 from rsbench.datasets.demo.scene import VERSION, render
-from rsbench.datasets.demo.shapes import Points, area, clip
+from rsbench.datasets.demo.shapes import Points, clip
 from rsbench.datasets.demo.writers import SPLIT_FILE, write_once
 from rsbench.datasets.rio_layout import AREA, TITLE
 from rsbench.datasets.splits import SplitList, stratified, write_split
@@ -32,7 +31,6 @@ _EDGES = {1: (0.0, 0.1), 2: (0.3, 1.2)}  # tiles at the edge of the photograph: 
 _NO_BYTES, _NO_FEATURES, _TWO_PARTS, _NULL = 3, 4, 5, 7  # tiles with oddities of the real footprints; 6 has a hole
 _WEST, _NORTH, _STEP = -43.6822, -22.9496, (0.0019684, 0.0018225)  # degrees: first tile, and its width and height
 _COLUMNS = 10
-_SMALLEST = 1.0  # pixels: what is cut to less is left out
 
 
 def write_rio(root: str | Path, seed: int = 0, *, tiles: int = 30) -> SplitList:
@@ -89,7 +87,12 @@ def _write_tile(train: Path, seed: int, number: int) -> None:
         height=height, crs="EPSG:4326", transform=transform, photometric="RGB", interleave="pixel",
     ) as file:  # fmt: skip
         file.write(np.moveaxis(image, 2, 0))
-    text = "" if number == _NO_BYTES else _geojson(_footprints(scene, width, height, edge), number, transform)
+
+    def cut(polygon: Points) -> Points:
+        inside = clip(polygon, width, height)
+        return inside if edge is None else _before(inside, edge)
+
+    text = "" if number == _NO_BYTES else _geojson(buildings(scene, cut), number, transform)
     (train / "geojson" / f"Geo_{AREA}_img{number}.geojson").write_text(text, encoding="utf-8")
 
 
@@ -106,25 +109,6 @@ def _edge(seed: int, number: int, width: int, height: int) -> tuple[float, float
     return a, b, float(np.quantile(a * x + b * y, seen))
 
 
-def _footprints(scene: Scene, width: int, height: int, edge: tuple[float, float, float] | None) -> list[list[Points]]:
-    """Returns the buildings that one sees on a tile: outline and courtyards of each, in pixels."""
-
-    def cut(polygon: Points) -> Points:
-        inside = clip(polygon, width, height)
-        return inside if edge is None else _before(inside, edge)
-
-    courts = [thing.polygon for thing in scene.objects if thing.class_name == "courtyard"]
-    found = []
-    for thing in scene.objects:
-        if thing.class_name == "building":
-            own = [court for court in courts if _holds(thing.polygon, court.mean(0))]
-            rings = [cut(polygon) for polygon in (thing.polygon, *own)]
-            rings = [ring for ring in rings if len(ring) >= 3 and area(ring) >= _SMALLEST]
-            if rings and len(cut(thing.polygon)) >= 3:
-                found.append(rings)
-    return found
-
-
 def _before(points: Points, edge: tuple[float, float, float]) -> Points:
     """Returns the part of a polygon where a x + b y <= c (one step of Sutherland and Hodgman)."""
     beyond = points @ np.array(edge[:2]) - edge[2] if len(points) else np.zeros(0)
@@ -138,29 +122,14 @@ def _before(points: Points, edge: tuple[float, float, float]) -> Points:
     return np.array(kept).reshape(-1, 2)
 
 
-def _holds(polygon: Points, point: Points) -> bool:
-    """Whether a convex polygon holds a point."""
-    edges, away = np.roll(polygon, -1, axis=0) - polygon, point - polygon
-    turns = edges[:, 0] * away[:, 1] - edges[:, 1] * away[:, 0]
-    return bool((turns >= 0).all() or (turns <= 0).all())
-
-
-def _geojson(buildings: list[list[Points]], number: int, transform: Affine) -> str:
-    """Returns a collection as GDAL writes it: longitude first, a height of zero, the crs named."""
-
-    def ring(points: Points) -> list[list[float]]:
-        closed = np.concatenate([points, points[:1]])
-        return [[transform.c + transform.a * x, transform.f + transform.e * y, 0.0] for x, y in closed.tolist()]
-
-    shapes: list[Any] = [[ring(points) for points in rings] for rings in buildings]
-    geometries = [{"type": "Polygon", "coordinates": shape} for shape in shapes]
+def _geojson(found: list[list[Points]], number: int, transform: Affine) -> str:
+    """Returns the footprints of a tile, with what is odd in the real ones."""
+    shapes = [on_ground(rings, transform) for rings in found]
+    geometries: list[Any] = [{"type": "Polygon", "coordinates": shape} for shape in shapes]
     if number == _NO_FEATURES:
         geometries = []
     if number == _TWO_PARTS:
         geometries[:2] = [{"type": "MultiPolygon", "coordinates": shapes[:2]}]
-    features = [
-        {"type": "Feature", "properties": {"building": "yes", "id": f"way/{number}{k:04d}"}, "geometry": geometry}
-        for k, geometry in enumerate([*geometries, None] if number == _NULL else geometries)
-    ]
-    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}
-    return json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}, indent=None)
+    if number == _NULL:
+        geometries.append(None)
+    return collection(geometries, lambda k: {"building": "yes", "id": f"way/{number}{k:04d}"})

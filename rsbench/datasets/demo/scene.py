@@ -20,6 +20,7 @@ from rsbench.datasets.demo.resisc_built import BUILT
 from rsbench.datasets.demo.resisc_nature import NATURE
 from rsbench.datasets.demo.resisc_transport import TRANSPORT
 from rsbench.datasets.demo.rio_scenes import RIO_RECIPES
+from rsbench.datasets.demo.vegas_scenes import VEGAS_RECIPES
 from rsbench.errors import UserError, near_miss
 
 VERSION = 1  # of the pictures: raised when the same seed gives other ones
@@ -52,6 +53,7 @@ RECIPES: dict[str, Recipe] = (
         for name, (build, gsd) in sorted((NATURE | TRANSPORT | BUILT).items())
     }
     | {f"rio/{name}": Recipe(build, (0.5, 0.5), (0.0, 0.06), (0.85, 1.1)) for name, build in RIO_RECIPES.items()}
+    | {f"vegas/{name}": Recipe(build, (0.3, 0.3), (0.0, 0.06), (0.9, 1.1)) for name, build in VEGAS_RECIPES.items()}
     | {
         f"objects/{name}": Recipe(build, (0.9 * gsd, 1.1 * gsd), (0.0, 0.12))
         for name, (build, gsd) in OBJECT_RECIPES.items()
