@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 from pycocotools import mask as coco
 from rasterio.transform import Affine
 
@@ -146,22 +147,19 @@ class _Reader:
     def objects(self, key: str) -> Objects:
         """Reads the buildings of a tile."""
         grid = self.grid(key)
-        masks, boxes, areas = [], [], []
-        for footprint in read_footprints(self.files[key][1], grid):
-            if (found := _mask(footprint, grid)) is not None:
-                code, box, area = found
-                masks.append(code)
-                boxes.append(box)
-                areas.append(area)
-        if not masks:
+        with rasterio.Env():  # one for all: setting it up takes as long as drawing a building
+            found = [_mask(footprint, grid) for footprint in read_footprints(self.files[key][1], grid)]
+        kept = [one for one in found if one is not None]
+        if not kept:
             return no_objects(masks=True)
-        count = len(masks)
+        masks, boxes, areas = zip(*kept, strict=True)
+        nothing = np.zeros(len(kept))
         return Objects(
             np.array(boxes, np.float64),
-            np.zeros(count, np.int64),
+            nothing.astype(np.int64),
             np.array(areas, np.float64),
-            np.zeros(count, bool),
-            tuple(masks),
+            nothing.astype(bool),
+            masks,
         )
 
 
@@ -179,8 +177,18 @@ def _mask(footprint: Footprint, grid: Grid) -> tuple[RLE, tuple[int, int, int, i
     columns, rows = np.flatnonzero(inside.any(axis=0)), np.flatnonzero(inside.any(axis=1))
     if not len(rows):
         return None
-    whole = np.zeros((grid.height, grid.width), np.uint8, order="F")
-    whole[top : top + height, left : left + width] = inside
     x, y = int(columns[0]), int(rows[0])
     box = (left + x, top + y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1)
-    return coco.encode(whole), box, int(inside.sum())
+    return _encode(inside, left, top, grid), box, int(inside.sum())
+
+
+def _encode(inside: np.ndarray, left: int, top: int, grid: Grid) -> RLE:
+    """Codes a mask of a window as that of the whole tile: runs go down the columns, and most columns are empty."""
+    height, width = inside.shape
+    strip = np.zeros(width * grid.height + 2, np.uint8)  # with an empty pixel before and behind
+    strip[1:-1].reshape(width, grid.height)[:, top : top + height] = inside.T
+    changes = np.flatnonzero(strip[1:] != strip[:-1]) + left * grid.height
+    runs = np.diff(changes, prepend=0, append=grid.height * grid.width)
+    size = [grid.height, grid.width]
+    code: RLE = coco.frPyObjects({"size": size, "counts": runs[: len(runs) - (runs[-1] == 0)].tolist()}, *size)
+    return code

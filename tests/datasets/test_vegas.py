@@ -97,6 +97,8 @@ def decoded(root: Path, key: str = "AOI_2_Vegas_img3") -> tuple[np.ndarray, np.n
     objects = open_vegas(root, FOUR).objects(key)
     assert objects.masks is not None
     masks = [coco.decode(dict(mask)) for mask in objects.masks]
+    for mask, code in zip(masks, objects.masks, strict=True):
+        assert dict(code) == coco.encode(np.asfortranarray(mask))  # the very form of pycocotools
     return np.array(masks).reshape(-1, HEIGHT, WIDTH), objects.boxes
 
 
@@ -329,7 +331,7 @@ def test_present(numbers: set[int], tmp_path_factory: pytest.TempPathFactory) ->
             (root / folder / name.format(number)).write_bytes(b"x")
     split = vegas_splits.present(root)
     sizes = split.counts
-    assert sizes["val"] == sizes["test"] == max(1, round(len(numbers) / 10)) and sizes["train"] >= 1
+    assert sizes["val"] == sizes["test"] == max(1, round(len(numbers) * 385 / 3851)) and sizes["train"] >= 1
     order = [f"AOI_2_Vegas_img{number}" for number in draw_order("AOI_2_Vegas", numbers, 0)]
     assert set(split.parts["train"]) == set(order[: sizes["train"]]) and split.unused == ()
     assert sorted(key for ids in split.parts.values() for key in ids) == sorted(order)
