@@ -77,22 +77,8 @@ def evaluate(truth: Truth, detections: Mapping[str, Detections], kind: Kind, max
     if max_dets < 1:
         raise ValueError(f"{max_dets} is no number of detections.")
     with _no_collection():
-        order = np.argsort(truth.image_ids, kind="stable")
-        found = [detections.get(truth.items[i]) for i in order]
-        results, areas = _results([truth.image_ids[i] for i in order], truth.category_ids, found, kind)
-        there = [one for one in found if one is not None]
-        flat = Flat(
-            np.array([0 if one is None else len(one) for one in found], np.int64),
-            np.concatenate([np.zeros(0, np.int64), *(one.labels for one in there)]).astype(np.int64),
-            np.concatenate([np.zeros(0), *(one.scores for one in there)]),
-            areas,
-        )
-        if not np.isfinite(flat.scores).all():
-            raise ValueError("A score is not finite.")
-        engine = _engine(truth, results, kind, max_dets)
-        matches = match(truth, flat, engine.ious, max_dets)
+        values, matches = _figures(truth, detections, kind, max_dets)
     names = score_names(truth.classes)
-    values = score_array(*_arrays(engine.eval, truth))
     own = scores_of(matches)
     by_name = {name: float(value) for name, value in zip(names, values, strict=True) if np.isfinite(value)}
     if own.keys() != by_name.keys() or any(abs(own[name] - by_name[name]) > _AGREE for name in own):
@@ -105,6 +91,26 @@ def evaluate(truth: Truth, detections: Mapping[str, Detections], kind: Kind, max
     return Scores(by_name, matches, kind, max_dets)
 
 
+def _figures(
+    truth: Truth, detections: Mapping[str, Detections], kind: Kind, max_dets: int
+) -> tuple[NDArray[np.float64], Matches]:
+    """Returns the scores as the engine has them, and the matches."""
+    order = np.argsort(truth.image_ids, kind="stable")
+    found = [detections.get(truth.items[i]) for i in order]
+    results, areas = _results([truth.image_ids[i] for i in order], truth.category_ids, found, kind)
+    there = [one for one in found if one is not None]
+    flat = Flat(
+        np.array([0 if one is None else len(one) for one in found], np.int64),
+        np.concatenate([np.zeros(0, np.int64), *(one.labels for one in there)]).astype(np.int64),
+        np.concatenate([np.zeros(0), *(one.scores for one in there)]),
+        areas,
+    )
+    if not np.isfinite(flat.scores).all():
+        raise ValueError("A score is not finite.")
+    engine = _engine(truth, results, kind, max_dets)
+    return score_array(*_arrays(engine.eval, truth)), match(truth, flat, engine.ious, max_dets)
+
+
 def _engine(truth: Truth, results: list[dict[str, Any]], kind: Kind, max_dets: int) -> COCOeval_faster:
     """Returns faster-coco-eval after its evaluation."""
     there = truth.coco(kind)
@@ -112,6 +118,7 @@ def _engine(truth: Truth, results: list[dict[str, Any]], kind: Kind, max_dets: i
     both = COCO(there), COCO({"images": there["images"], "categories": there["categories"], "annotations": results})
     engine = COCOeval_faster(*both, kind)
     engine.params.maxDets = [max_dets]
+    engine.rle_iou_max_workers = 1  # its threads take longer to hand out small tables than these take
     engine.evaluate()
     engine.accumulate()
     return engine

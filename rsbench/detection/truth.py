@@ -98,6 +98,8 @@ def plain(mask: RLE) -> dict[str, Any]:
     {'size': [2, 3], 'counts': b'06'}
     """
     counts = mask["counts"]
+    if type(mask) is dict and type(counts) is bytes and type(mask["size"]) is list:
+        return mask  # as nearly all are
     height, width = mask["size"]
     return {"size": [int(height), int(width)], "counts": counts.encode("ascii") if isinstance(counts, str) else counts}
 
