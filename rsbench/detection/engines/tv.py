@@ -106,7 +106,7 @@ def _retinanet(levels: Levels, classes: int, settings: Mapping[str, Any]) -> Ret
         topk_candidates=settings["candidates"],
     )
     for head in (model.head.classification_head, model.head.regression_head):
-        head.register_forward_hook(_to_float)
+        head.register_forward_hook(to_float)
     return model
 
 
@@ -123,7 +123,7 @@ def _mask_rcnn(levels: Levels, classes: int, settings: Mapping[str, Any]) -> Mas
         box_batch_size_per_image=settings["rois"],
     )
     for head in (model.rpn.head, model.roi_heads.box_predictor, model.roi_heads.mask_predictor):
-        head.register_forward_hook(_to_float)
+        head.register_forward_hook(to_float)
     return model
 
 
@@ -131,8 +131,8 @@ def _anchors(sizes: tuple[tuple[float, ...], ...], settings: Mapping[str, Any]) 
     return AnchorGenerator(sizes, (tuple(settings["ratios"]),) * len(sizes))
 
 
-def _to_float(module: nn.Module, inputs: Any, output: Any) -> Any:
-    """Returns outputs in fp32: torchvision decodes boxes in their type, and bf16 has 8 bits for a place in an image."""
+def to_float(module: nn.Module, inputs: Any, output: Any) -> Any:
+    """Returns outputs of a head in fp32, as a forward hook: bf16 has 8 bits for a place in an image."""
     if isinstance(output, Tensor):
         return output.float()
-    return type(output)(map(partial(_to_float, module, inputs), output))
+    return type(output)(map(partial(to_float, module, inputs), output))
