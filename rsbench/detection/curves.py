@@ -70,7 +70,7 @@ def _curve(
     wrong = []
     for area in range(len(AREAS)):
         some = of_area[others, area] == 0
-        ones = np.ones(int(some.sum()))
+        ones = np.ones(int(some.sum()), np.int32)
         wrong.append(scipy.sparse.csr_array((ones, (before[some], image[others[some]])), shape=shape))
 
     def bits(values: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -99,7 +99,7 @@ def precision_recall(
     """
     shape = (weights.shape[1], len(curves), len(AREAS), len(THRESHOLDS))
     precision, recall = np.full(shape, np.nan), np.full(shape, np.nan)
-    drawn = weights.astype(np.float64)
+    drawn = weights.astype(np.int32)  # sums of these are twice as fast as those of float64
     for k, curve in enumerate(curves):
         step = max(1, _BLOCK // max(1, len(curve.images)))
         for start in range(0, shape[0], step):
@@ -111,31 +111,33 @@ def precision_recall(
 
 
 def _of_block(
-    curve: Curve, weights: NDArray[np.float64]
+    curve: Curve, weights: NDArray[np.int32]
 ) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
     """Yields area, mean precision and recall (R, thresholds) of some draws, weights (I, R)."""
     own = weights[curve.images]
     for area in range(len(AREAS)):
-        objects = np.rint(curve.objects[:, area] @ weights).astype(np.int64)
+        objects = curve.objects[:, area] @ weights
         there = objects > 0
         p, r = np.zeros((len(THRESHOLDS), len(objects))), np.zeros((len(THRESHOLDS), len(objects)))
         if there.any() and curve.hits[area].any():
             points, offsets = _points(objects)
-            wrong = np.cumsum(curve.wrong[area] @ weights, axis=0)
-            counted, before = curve.counted[area, 0], None
+            wrong = np.cumsum(curve.wrong[area] @ weights, axis=0, dtype=np.int32)
+            counted, before, place = np.zeros(0, bool), wrong, np.zeros(0, np.int64)
             for t in range(len(THRESHOLDS)):
-                hit = np.flatnonzero(curve.hits[area, t])
-                if before is None or not np.array_equal(curve.counted[area, t], counted):
+                if not np.array_equal(curve.counted[area, t], counted):  # often the same for all
                     counted = curve.counted[area, t]
-                    before = wrong + np.cumsum(own * counted[:, None], axis=0)
+                    before = np.cumsum(own[counted], axis=0, dtype=np.int32)
+                    before += wrong[counted]
+                    place = np.cumsum(counted) - 1
+                hit = np.flatnonzero(curve.hits[area, t])
                 if len(hit):
-                    p[t], right = _mean_precision(own[hit], before[hit], points, offsets)
+                    p[t], right = _mean_precision(own[hit], before[place[hit]], points, offsets)
                     r[t] = right / np.maximum(objects, 1)
         yield area, np.where(there, p, np.nan).T, np.where(there, r, np.nan).T
 
 
 def _mean_precision(
-    own: NDArray[np.float64], before: NDArray[np.float64], points: NDArray[np.uint8], offsets: NDArray[np.int64]
+    own: NDArray[np.int32], before: NDArray[np.int32], points: NDArray[np.uint8], offsets: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Returns the precision, averaged over the points of recall, and the number of hits of some draws.
 
@@ -145,10 +147,10 @@ def _mean_precision(
         points: how many points of recall so many hits reach, for all draws in a row.
         offsets: (R,), where the numbers of a draw begin.
     """
-    right = np.cumsum(own, axis=0)
+    right = np.cumsum(own, axis=0, dtype=np.int32)
     precision = right / (before + _TINY)
     envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
-    reached = points[right.astype(np.int64) + offsets].astype(np.float64)
+    reached = points[right + offsets].astype(np.float64)
     reached[1:] -= reached[:-1].copy()
     return np.einsum("hr,hr->r", envelope, reached) / len(_RECALLS), right[-1]
 
