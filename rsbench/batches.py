@@ -77,14 +77,14 @@ def steps_per_epoch(count: int, batch_size: int, world: int, least: int = 1) -> 
     """
     if count < batch_size:
         raise UserError(
-            f"{count} training tiles are fewer than a batch of {batch_size}.",
+            f"{count} training images are fewer than a batch of {batch_size}.",
             f"Use --set batch_size={count} or less; the record will say so.",
         )
     if batch_size % world:
         raise UserError(f"{world} processes cannot share a batch of {batch_size} equally.", "Use another number.")
     if batch_size // world < least:
         raise UserError(
-            f"This head needs {least} tiles in each process, not {batch_size // world}.", "Use a larger batch_size."
+            f"This head needs {least} images in each process, not {batch_size // world}.", "Use a larger batch_size."
         )
     return count // batch_size
 

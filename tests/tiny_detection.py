@@ -17,7 +17,7 @@ CLASSES = ("pond", "storage tank")
 PARTS = {"train": tuple(f"t{n:02d}" for n in range(9)), "val": tuple(f"v{n:02d}" for n in range(7))}
 NUMBERS = {key: 101 - n for n, key in enumerate(PARTS["val"] + PARTS["train"])}  # not in the order of the ids
 CATEGORIES = (7, 3)
-SMALL = {"image_size": "96", "epochs": "2", "batch_size": "4", "anchors": "8,16,32,64,96"}
+SMALL = {"image_size": "96", "epochs": "2", "batch_size": "4", "anchors": "8,16,32,64,96", "rois": "32"}
 
 
 def size(key: str) -> tuple[int, int]:

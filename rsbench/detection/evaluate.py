@@ -19,6 +19,7 @@ from rsbench.backbones.inference import arithmetic
 from rsbench.batches import canvas_for, cell_of
 from rsbench.checkpoints.load import Loaded
 from rsbench.dense import each_seed, gather_failure
+from rsbench.detection.coco_results import write_coco_results, write_coco_truth
 from rsbench.detection.data import Images, fitted, whole_batches
 from rsbench.detection.detections import Detections
 from rsbench.detection.figures import score_names
@@ -40,6 +41,7 @@ BOX = ("AP", "AP50", "AP75")
 Scored = tuple[dict[str, float], dict[str, tuple[float, float]], list[str]]
 
 _PREDICTIONS = "predictions.parquet"
+_COCO = "coco"  # folder of the files that others' tools score
 _BATCH = 4  # images that are predicted at once
 
 
@@ -73,7 +75,7 @@ def _one_seed(
     found = predict(request, fabric, model, images, parts, folder)
     predicted = time.perf_counter()
     metrics, intervals, flags = _score(request, fabric, parts, found, folder)
-    attachments = {}
+    attachments = {"coco": folder / _COCO} if fabric.is_global_zero else {}
     if request.pictures and fabric.is_global_zero:
         attachments["pictures"] = draw_images(
             folder / "pictures", request.dataset, folder / _PREDICTIONS, found[parts[0]], parts[0], request.pictures
@@ -194,6 +196,7 @@ def _scores(
 ) -> Scored:
     kind: Kind = "segm" if request.task.kind == "instance-segmentation" else "bbox"
     max_dets: Any = request.protocol.settings["max_dets"]
+    (folder / _COCO).mkdir(parents=True, exist_ok=True)
     metrics: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     flags = [f"maxDets {max_dets} per class and image"]
@@ -204,10 +207,13 @@ def _scores(
         scored[part] = [own]
         if not own.values:
             raise RunError(f"No image of {part} has an object that counts.", "Take another split or policy.")
+        write_coco_truth(folder / _COCO / f"{part}-truth.json", truth, kind)
+        write_coco_results(folder / _COCO / f"{part}-{kind}.json", truth, found[part], kind)
         values, bounds = dict(own.values), bootstrap_scores(own.matches)
         if kind == "segm":
             boxes = score(truth, found[part], "bbox", max_dets)
             scored[part].append(boxes)
+            write_coco_results(folder / _COCO / f"{part}-bbox.json", truth, found[part], "bbox")
             of_boxes = bootstrap_scores(boxes.matches)
             values |= {f"box{name}": boxes.values[name] for name in BOX if name in boxes.values}
             bounds |= {f"box{name}": of_boxes[name] for name in BOX if name in of_boxes}

@@ -120,7 +120,7 @@ def draw_images(
         total = int((~objects.crowd).sum())
         shown = f"{round(value * total)} of the {total} best detections right" if total else "no objects"
         drawn = panel(image, objects, found[item], hits[item], dataset.classes, f"{Path(item).name}: {shown}")
-        name = re.sub(r"[^A-Za-z0-9_.-]", "_", item)
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", item.removesuffix(Path(item).suffix))
         drawn.save(folder / f"{rank:0{len(str(len(chosen)))}}-{name}.png")
     return folder
 

@@ -219,13 +219,13 @@ def test_a_loss_that_is_not_finite_fails_early_and_names_the_tiles(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "batch_size=12"], "11 training tiles are fewer than a batch of 12"),
+        (["--set", "batch_size=12"], "11 training images are fewer than a batch of 12"),
         (["--set", "head=psenet"], "head cannot be 'psenet'"),
         (["--set", "image_size=66"], "multiples of 4 px, not 66"),
         (["--protocol", "frozen", "--set", "image_size=80"], "multiples of 32 px, not 80"),
         (["--set", "no_data=maybe"], "no_data cannot be 'maybe'"),
         (["--set", "epochs=0"], "epochs=0 is not within 1"),
-        (["--protocol", "frozen-upernet", "--set", "batch_size=1"], "This head needs 2 tiles in each process, not 1"),
+        (["--protocol", "frozen-upernet", "--set", "batch_size=1"], "This head needs 2 images in each process, not 1"),
         (["--set", "psa_stride=64"], "psa_stride=64 is not within 0 and 16"),
         (["--set", "psa_stride=12"], "psa_stride=12 is no stride"),
         (["--set", "psa_compact=true", "--set", "image_size=32"], "made for maps of 1 x 1, not"),
