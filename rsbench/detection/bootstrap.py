@@ -14,7 +14,7 @@ from rsbench.statistics import Difference, percentile_interval
 
 RESAMPLES = 1000
 _LEAST = 200
-_BUDGET = 2**30  # numbers over all draws, some ten seconds
+_BUDGET = 2**31  # numbers over all draws: some ten seconds
 _ROWS = 2**23  # draws of images held at once
 
 

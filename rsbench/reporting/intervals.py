@@ -1,7 +1,7 @@
 """Intervals for the cells of a table, from what the runs left of each item.
 
-Two kinds of metric have one: means over items (top-1), which have a column of their own, and scores of a sum over items
-(mIoU), which follow from the column ``confusion``.
+Three kinds of metric have one: means over items (top-1), which have a column of their own; scores of a sum over items
+(mIoU), which follow from the column ``confusion``; scores of ranked detections (AP), which follow from their matches.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Scored = tuple[list[dict[str, float]], dict[str, tuple[float, float]]]
+_BOXES = "box"  # begins the name of a score of the boxes where masks are scored
 _TOLERANCE = 1e-3  # percentage points between a record's metric and what its items give
 
 
@@ -38,7 +39,7 @@ def interval_over_items(
     recorded = [record.metrics[key] for record in records]
     if all(predictions.has(run, metric) for run in runs):
         return _of_means(predictions, runs, part, metric, recorded)
-    return _of_sums(predictions, runs, part, metric, recorded)
+    return _of_scores(predictions.scores(runs, part, metric.startswith(_BOXES)), metric, recorded)
 
 
 def _of_means(
@@ -60,11 +61,8 @@ def _of_means(
     return seed_averaged_interval(rows)
 
 
-def _of_sums(
-    predictions: Predictions, runs: Sequence[str], part: str, metric: str, recorded: Sequence[float]
-) -> tuple[float, float] | None:
-    """Of a score of a sum over items: the same items are drawn for all seeds, and each seed is scored by itself."""
-    found = predictions.scores(runs, part)
+def _of_scores(found: Scored | None, metric: str, recorded: Sequence[float]) -> tuple[float, float] | None:
+    """Of a score of all items: the same items are drawn for all seeds, and each seed is scored by itself."""
     if found is None:
         return None
     values, bounds = found
@@ -86,7 +84,7 @@ class Predictions:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.tables: dict[tuple[str, str], pyarrow.Table | None] = {}
-        self.scored: dict[tuple[tuple[str, ...], str], Scored | None] = {}
+        self.scored: dict[tuple[tuple[str, ...], str, bool], Scored | None] = {}
 
     def has(self, run: str, column: str) -> bool:
         """Whether the run left a column of this name beside part and item, with at least one row."""
@@ -131,21 +129,46 @@ class Predictions:
         values = np.asarray(np.from_dlpack(numbers.cast("float64").combine_chunks()), dtype=np.float64)
         return table["item"].slice(int(rows[0]), len(rows)), 100 * values
 
-    def scores(self, runs: Sequence[str], part: str) -> Scored | None:
+    def scores(self, runs: Sequence[str], part: str, boxes: bool = False) -> Scored | None:
         """Returns the scores of each run, and the interval of their mean over the runs, as fractions by name.
 
-        None where a run left no counts, or counts of other items or classes than the others.
+        None where a run left neither counts nor matches, or those of other items or classes than the others.
 
         Args:
             runs: ids, one per seed.
             part: of the split.
+            boxes: those of the boxes where masks were scored, too.
         """
-        key = (tuple(runs), part)
+        key = (tuple(runs), part, boxes)
         if key not in self.scored:
-            self.scored[key] = self._scores(runs, part)
+            self.scored[key] = self._of_boxes(runs, part) if boxes else self._scores(runs, part)
         return self.scored[key]
 
+    def _of_boxes(self, runs: Sequence[str], part: str) -> Scored | None:
+        found = self._of_matches(runs, part, boxes=True)
+        if found is None:
+            return None
+        values, bounds = found
+        return [{_BOXES + name: value for name, value in of_run.items()} for of_run in values], {
+            _BOXES + name: pair for name, pair in bounds.items()
+        }
+
+    def _of_matches(self, runs: Sequence[str], part: str, boxes: bool) -> Scored | None:
+        from rsbench.detection.bootstrap import bootstrap_scores, scores_of
+        from rsbench.detection.predictions import match_columns, read_matches
+
+        names = ("part", "item", *match_columns(boxes))
+        tables = [self.store.predictions(run, names) for run in runs]
+        try:
+            found = [read_matches(table, part, boxes) for table in tables if table is not None]
+            bounds = bootstrap_scores(found) if len(found) == len(runs) else None
+        except ValueError:  # no matches, or not of the same images
+            return None
+        return None if bounds is None else ([scores_of(of_run) for of_run in found], bounds)
+
     def _scores(self, runs: Sequence[str], part: str) -> Scored | None:
+        if not any(self.has(run, "confusion") for run in runs):
+            return self._of_matches(runs, part, boxes=False)
         tables = [self._table(run, "confusion") for run in runs]
         if any(table is None for table in tables):
             return None
