@@ -11,6 +11,7 @@ import typer
 
 from rsbench.cli.cache import cache
 from rsbench.cli.common import settings_of_process
+from rsbench.cli.compare import compare
 from rsbench.cli.data import data
 from rsbench.cli.inspect import inspect
 from rsbench.cli.lists import show_list
@@ -33,6 +34,7 @@ app.command("table")(table)
 app.command("list")(show_list)
 app.command("inspect")(inspect)
 app.command("score")(score)
+app.command("compare")(compare)
 app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
 app.add_typer(cache, name="cache")

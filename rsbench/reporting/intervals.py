@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     import pyarrow
     from numpy.typing import NDArray
 
+    from rsbench.detection.matching import Matches
+
 Scored = tuple[list[dict[str, float]], dict[str, tuple[float, float]]]
-_BOXES = "box"  # begins the name of a score of the boxes where masks are scored
+BOXES = "box"
+"""Begins the name of a score of the boxes where masks are scored."""
+
 _TOLERANCE = 1e-3  # percentage points between a record's metric and what its items give
 
 
@@ -39,7 +43,7 @@ def interval_over_items(
     recorded = [record.metrics[key] for record in records]
     if all(predictions.has(run, metric) for run in runs):
         return _of_means(predictions, runs, part, metric, recorded)
-    return _of_scores(predictions.scores(runs, part, metric.startswith(_BOXES)), metric, recorded)
+    return _of_scores(predictions.scores(runs, part, metric.startswith(BOXES)), metric, recorded)
 
 
 def _of_means(
@@ -149,32 +153,52 @@ class Predictions:
         if found is None:
             return None
         values, bounds = found
-        return [{_BOXES + name: value for name, value in of_run.items()} for of_run in values], {
-            _BOXES + name: pair for name, pair in bounds.items()
+        return [{BOXES + name: value for name, value in of_run.items()} for of_run in values], {
+            BOXES + name: pair for name, pair in bounds.items()
         }
 
     def _of_matches(self, runs: Sequence[str], part: str, boxes: bool) -> Scored | None:
         from rsbench.detection.bootstrap import bootstrap_scores, scores_of
+
+        found = self.matches(runs, part, boxes)
+        try:
+            return None if found is None else ([scores_of(of_run) for of_run in found], bootstrap_scores(found))
+        except ValueError:  # not of the same images
+            return None
+
+    def matches(self, runs: Sequence[str], part: str, boxes: bool = False) -> list[Matches] | None:
+        """Returns the matches of the detections of each run; None where one left none."""
         from rsbench.detection.predictions import match_columns, read_matches
 
         names = ("part", "item", *match_columns(boxes))
         tables = [self.store.predictions(run, names) for run in runs]
         try:
             found = [read_matches(table, part, boxes) for table in tables if table is not None]
-            bounds = bootstrap_scores(found) if len(found) == len(runs) else None
-        except ValueError:  # no matches, or not of the same images
+        except ValueError:
             return None
-        return None if bounds is None else ([scores_of(of_run) for of_run in found], bounds)
+        return found if len(found) == len(runs) else None
 
     def _scores(self, runs: Sequence[str], part: str) -> Scored | None:
         if not any(self.has(run, "confusion") for run in runs):
             return self._of_matches(runs, part, boxes=False)
+        from rsbench.segmentation.metrics import bootstrap_scores, scores
+
+        found = self.counts(runs, part)
+        if found is None:
+            return None
+        names, counts = found
+        return [scores(of_run, names) for of_run in counts.sum(axis=1)], bootstrap_scores(counts, names)
+
+    def counts(self, runs: Sequence[str], part: str) -> tuple[list[str], NDArray[np.int64]] | None:
+        """Returns the classes and what was counted on each tile, (runs, tiles, C, C) with the tiles in one order.
+
+        None where a run left no counts, or those of other tiles or classes than the others.
+        """
         tables = [self._table(run, "confusion") for run in runs]
         if any(table is None for table in tables):
             return None
         import numpy as np
 
-        from rsbench.segmentation.metrics import bootstrap_scores, scores
         from rsbench.segmentation.predictions import class_names, confusions
 
         try:
@@ -189,5 +213,4 @@ class Predictions:
                 return None
         if not first:
             return None
-        counts = np.stack([of_run[order] for (_, of_run), order in zip(found, orders, strict=True)])
-        return [scores(of_run, names[0]) for of_run in counts.sum(axis=1)], bootstrap_scores(counts, names[0])
+        return names[0], np.stack([of_run[order] for (_, of_run), order in zip(found, orders, strict=True)])

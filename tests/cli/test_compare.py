@@ -1,0 +1,172 @@
+"""``rsbench compare``: the difference of two runs on the same items, of every kind of task."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import detection_cases as cases
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from rsbench.cli import _main
+from rsbench.detection.detections import Detections
+from rsbench.detection.metrics import evaluate, paired_difference
+from rsbench.detection.predictions import write_predictions
+from rsbench.records import Store
+from rsbench.segmentation.metrics import score_array, scores
+from rsbench.segmentation.predictions import PredictionWriter, confusions
+from rsbench.statistics import paired_bootstrap, paired_score_difference
+
+_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "records" / "conftest.py")
+_made_up = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_made_up)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def put(store):
+    """Writes a run and returns its id."""
+
+    def call(metrics, predictions=None, **changes):
+        fields = {"dataset": {"fingerprint": "f" * 64, "split_sha256": "5" * 64}, **changes}
+        record = _made_up.make(metrics=metrics, intervals={}, **fields)
+        store.write(record, predictions)
+        return record.id
+
+    return call
+
+
+@pytest.fixture
+def call(store, capsys):
+    def run(a, b, *more):
+        capsys.readouterr()
+        code = _main(["compare", a, b, "--results", str(store.root), *more])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def top1(seed, share, turned=False):
+    right = (np.random.default_rng(seed).random(300) < share).astype(float)
+    order = slice(None, None, -1) if turned else slice(None)
+    items = [f"{n:03d}.jpg" for n in range(300)]
+    return right, pa.table({"part": ["val"] * 300, "item": items[order], "top1": right[order]})
+
+
+def classified(put, seed, share, turned=False, **changes):
+    right, table = top1(seed, share, turned)
+    return right, put({"val/top1": 100 * right.mean()}, table, seed=seed, task="eurosat", **changes)
+
+
+def test_top1_is_compared_item_by_item_whatever_their_order(call, put):
+    (first, a), (second, b) = classified(put, 0, 0.8), classified(put, 1, 0.6, turned=True)
+    code, out, _ = call(a, b, "--json")
+    found, own = json.loads(out), paired_bootstrap(first, second)
+    assert code == 0
+    assert found["difference"] == pytest.approx(100 * own.mean)
+    assert found["interval"] == pytest.approx([100 * own.low, 100 * own.high])
+    assert (found["shown"], found["metric"]) == (True, "val/top1")
+
+
+def test_a_difference_that_may_be_none_is_said_to_be_not_shown(call, put):
+    (_, a), (_, b) = classified(put, 0, 0.7), classified(put, 3, 0.7)
+    lines = call(a, b, "--metric", "val/top1")[1].splitlines()
+    assert lines[3].endswith("no difference shown")
+    assert [line[:2] for line in lines[:2]] == ["a:", "b:"]
+    assert "no difference shown" not in call(a, classified(put, 2, 0.3)[1])[1]
+
+
+def test_miou_is_compared_over_tiles(call, put, tmp_path):
+    counts, ids = [], []
+    for seed in range(2):
+        path = tmp_path / f"{seed}.parquet"
+        with PredictionWriter(path, ("background", "building")) as writer:
+            for tile in range(25):
+                labels = (np.random.default_rng([7, tile]).random((20, 20)) < 0.3).astype(np.uint8)
+                wrong = np.random.default_rng([seed, tile]).random((20, 20)) < 0.1 + 0.1 * seed
+                writer.add("val", f"img{tile:02d}", labels, labels ^ wrong)
+        counts.append(confusions(path, "val")[1])
+        values = scores(counts[-1].sum(0), ("background", "building"))
+        metrics = {f"val/{name}": 100 * value for name, value in values.items()}
+        ids.append(put(metrics, path, seed=seed, kind="segmentation", task="spacenet-rio"))
+    found = json.loads(call(*ids, "--metric", "val/mIoU", "--json")[1])
+    own = paired_score_difference(*counts, lambda sums, whole: score_array(sums, whole)[..., 0])
+    assert found["difference"] == pytest.approx(100 * own.mean)
+    assert found["interval"] == pytest.approx([100 * own.low, 100 * own.high])
+
+
+@pytest.fixture
+def detected(put, tmp_path):
+    """Writes runs of detection on one truth; returns the matches of masks and boxes, and the id."""
+    truth, _ = cases.case(8, images=30, crowd=0.05, even=True, classes=2)
+
+    def call(seed, spread, **changes):
+        rng = np.random.default_rng(seed)
+        found = {}
+        for item, one in zip(truth.items, truth.objects, strict=True):
+            boxes = np.abs(one.boxes + rng.normal(0, spread, one.boxes.shape)).astype(np.float32).astype(np.float64)
+            drawn = rng.random(len(one)).astype(np.float32).astype(np.float64)
+            found[item] = Detections(boxes, one.labels, drawn, tuple(cases.ellipses(boxes)))
+        both = [evaluate(truth, found, kind) for kind in ("segm", "bbox")]
+        write_predictions(tmp_path / "p.parquet", {"val": (found, both)})
+        metrics = {
+            f"val/{head}{name}": 100 * value
+            for head, one in zip(("", "box"), both, strict=True)
+            for name, value in one.values.items()
+        }
+        fields = {"task": "vhr10-seg", "kind": "instance-segmentation", "settings": {"max_dets": 100}, **changes}
+        return [one.matches for one in both], put(metrics, tmp_path / "p.parquet", seed=seed, **fields)
+
+    return call
+
+
+def test_ap_is_compared_over_images_of_masks_and_of_boxes(call, detected):
+    (first, a), (second, b) = detected(0, 1.0), detected(1, 4.0)
+    for n, metric in enumerate(("AP", "boxAP")):
+        found = json.loads(call(a, b, "--metric", f"val/{metric}", "--json")[1])
+        own = paired_difference(first[n], second[n], "AP")
+        assert found["difference"] == pytest.approx(100 * own.mean)
+        assert found["interval"] == pytest.approx([100 * own.low, 100 * own.high])
+        assert found["shown"]
+    assert call(a, b)[1].splitlines()[2].startswith("vhr10-seg | val/AP: ")  # the metric that ranks the task
+
+
+def test_what_else_differs_is_noted(call, put):
+    (_, a), (_, b) = (
+        classified(put, 0, 0.7, protocol="paper", settings={"lr": 1.0, "epochs": 3}),
+        classified(put, 1, 0.7, protocol="swept", settings={"lr": 2.0, "epochs": 3}),
+    )
+    notes = call(a, b)[1].splitlines()[4:]
+    assert "note: protocols differ: paper and swept" in notes
+    assert "note: settings differ: lr=1.0 and lr=2.0" in notes
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"task": "resisc45"}, "different tasks: eurosat and resisc45"),
+        ({"dataset": {"fingerprint": "f" * 64, "split_sha256": "6" * 64}}, "different splits"),
+        ({"dataset": {"fingerprint": "e" * 64, "split_sha256": "5" * 64}}, "different images"),
+        ({"settings": {"max_dets": 300}}, "different maxDets: None and 300"),
+        ({"metrics": {"val/mIoU": 3.0}}, "has no metric 'val/top1'"),
+        ({"metrics": {"val/top1": 3.0}}, "do not give val/top1"),
+        ({"predictions": None}, "left nothing"),
+        ({"status": "failed", "reason": "It broke.", "metrics": {}}, "is failed: It broke."),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_refused(call, put, changes, reason):
+    right, a = classified(put, 0, 0.7)
+    given = {"metrics": {"val/top1": 100 * right.mean()}, "predictions": top1(0, 0.7)[1], "task": "eurosat", **changes}
+    code, out, err = call(a, put(seed=1, **given))
+    assert (code, out) == (2, "")
+    assert reason in err
+
+
+def test_a_run_that_is_not_there_is_named(call, put):
+    _, a = classified(put, 0, 0.7)
+    assert "There is no run 'nowhere'" in call(a, "nowhere")[2]
