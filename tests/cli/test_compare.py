@@ -74,7 +74,7 @@ def test_top1_is_compared_item_by_item_whatever_their_order(call, put):
 
 
 def test_a_difference_that_may_be_none_is_said_to_be_not_shown(call, put):
-    (_, a), (_, b) = classified(put, 0, 0.7), classified(put, 3, 0.7)
+    (_, a), (_, b) = classified(put, 0, 0.7), classified(put, 4, 0.7)
     lines = call(a, b, "--metric", "val/top1")[1].splitlines()
     assert lines[3].endswith("no difference shown")
     assert [line[:2] for line in lines[:2]] == ["a:", "b:"]
