@@ -134,10 +134,10 @@ def read_coco_results(
             _refuse(path, number, f"it lacks {', '.join(sorted(missing))}")
         image, category, score = entry["image_id"], entry["category_id"], entry["score"]
         if not _whole(image) or (image not in item_of and image not in others):
-            _refuse(path, number, f"the dataset has no image with the id {image!r}")
+            _refuse(path, number, f"the dataset has no image with the id {image!r}", _ids_of(truth))
         if not _whole(category) or category not in label_of:
             known = ", ".join(f"{n} {name}" for n, name in zip(truth.category_ids, truth.classes, strict=True))
-            _refuse(path, number, f"the dataset has no category with the id {category!r} (it has {known})")
+            _refuse(path, number, f"the dataset has no category with the id {category!r}", f"It has {known}.")
         if not _finite(score):
             _refuse(path, number, f"its score {score!r} is no finite number")
         box = _box(path, number, entry["bbox"]) if "bbox" in entry else None
@@ -202,5 +202,10 @@ def _finite(value: Any) -> bool:
         return False
 
 
-def _refuse(path: str | os.PathLike[str], number: int, reason: str) -> NoReturn:
-    raise UserError(f"{path} is not valid: entry {number}: {reason}.", _HINT)
+def _ids_of(truth: Truth) -> str:
+    first = min(zip(truth.image_ids, truth.items, strict=True), default=(1, "its first image"))
+    return f"Number images as the dataset's COCO file does: {first[1]} is {first[0]}."
+
+
+def _refuse(path: str | os.PathLike[str], number: int, reason: str, hint: str = _HINT) -> NoReturn:
+    raise UserError(f"{path} is not valid: entry {number}: {reason}.", hint)

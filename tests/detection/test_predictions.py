@@ -236,3 +236,14 @@ def test_what_is_no_list_of_detections_is_refused(tmp_path, scored, text, reason
 def test_a_missing_file_is_named(tmp_path, scored):
     with pytest.raises(UserError, match=r"nothing here\.json does not exist"):
         read_coco_results(tmp_path / "nothing here.json", scored[0], "bbox")
+
+
+def test_the_remedy_for_wrong_numbers_is_how_the_dataset_numbers(tmp_path, scored):
+    truth = scored[0]
+    with pytest.raises(UserError) as image:
+        stranger(tmp_path, truth, entry(truth, image_id=4999))
+    lowest = min(truth.image_ids)
+    assert image.value.hint.endswith(f": {truth.items[truth.image_ids.index(lowest)]} is {lowest}.")
+    with pytest.raises(UserError) as category:
+        stranger(tmp_path, truth, entry(truth, category_id=99))
+    assert f"{truth.category_ids[1]} {truth.classes[1]}" in category.value.hint
