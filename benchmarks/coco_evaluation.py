@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--detections", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    evaluate(*scene(4, 5, 5, False), "bbox")  # imports what is imported when it is first needed
     if given.data:
         run("NWPU VHR-10", *vhr10(given.data), "bbox", given.rounds)
         return
