@@ -67,10 +67,10 @@ class Images:
         size = pixels.shape[:2]
         image = self.resize(pixels)
         h, w = image.shape[1:]
-        boxes = corners(objects.boxes, size) * np.tile([w / size[1], h / size[0]], 2)
+        boxes = (corners(objects.boxes, size) * np.tile([w / size[1], h / size[0]], 2)).astype(np.float32)
         kept = ~objects.crowd & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         target: dict[str, Tensor] = {
-            "boxes": torch.from_numpy(boxes[kept].astype(np.float32)),
+            "boxes": torch.from_numpy(boxes[kept]),
             "labels": torch.from_numpy(objects.labels[kept]),
         }
         if self.masks:

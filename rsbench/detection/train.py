@@ -14,12 +14,30 @@ from rsbench import dense
 from rsbench.backbones import Backbone
 from rsbench.batches import cell_of, steps_per_epoch
 from rsbench.detection.data import Batch, Images, training_batches
-from rsbench.detection.engines import Detector, build_detector
+from rsbench.detection.engines import build_detector
 from rsbench.errors import UserError
 from rsbench.request import Request
 
 _FIRST = 1e-3  # share of the rate at which the warm-up begins
 _DROP = 0.1
+
+
+class Sealed:
+    """Carries a batch past Fabric, which under bf16 would round every tensor of it: boxes must stay in fp32."""
+
+    def __init__(self, images: list[Tensor], targets: list[dict[str, Tensor]]) -> None:
+        self.images, self.targets = images, targets
+
+
+class Losses(nn.Module):
+    """What is trained: the losses of a detector on sealed batches."""
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, batch: Sealed) -> dict[str, Tensor]:
+        return self.detector(batch.images, batch.targets)  # type: ignore[no-any-return]
 
 
 def build(request: Request, backbone: Backbone, seed: int) -> Any:
@@ -108,12 +126,12 @@ def fit(
 
     def losses(module: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         targets = [{name: value.to(fabric.device) for name, value in target.items()} for target in batch.targets]
-        return module([image.to(fabric.device) for image in batch.images], targets)
+        return module(Sealed([image.to(fabric.device) for image in batch.images], targets))
 
     return dense.fit(
         request,
         fabric,
-        model,
+        Losses(model),
         optimizer,
         steps=steps,
         epochs=epochs,
@@ -124,8 +142,3 @@ def fit(
         identity=identity,
         clip=settings["clip"],
     )
-
-
-def find(model: Detector, images: list[Tensor]) -> list[dict[str, Tensor]]:
-    """Returns what a detector in evaluation mode finds, in the memory of the host."""
-    return [{name: value.cpu() for name, value in one.items()} for one in model.predict(images)]

@@ -147,6 +147,12 @@ def test_a_killed_run_goes_on_and_ends_bit_equal(run, monkeypatch, tmp_path, tas
     assert all(np.array_equal(first[item].boxes, second[item].boxes) for item in first)
 
 
+def test_bf16_is_recorded_and_runs(run):
+    code, [record], err = run("--precision", "bf16", task="tiny-masks")
+    assert code == 0, err
+    assert record["precision"] == "bf16" and 0 <= record["metrics"]["val/AP"] <= 100
+
+
 def test_a_run_that_learned_nothing_says_so_beside_its_zero(run):
     code, [record], _ = run("--set", "lr=1e-9")
     assert code == 0
