@@ -24,7 +24,7 @@ from rsbench.detection.data import Images, fitted, whole_batches
 from rsbench.detection.detections import Detections
 from rsbench.detection.figures import score_names
 from rsbench.detection.masks import paste
-from rsbench.detection.metrics import AREA_RULE, Scores, bootstrap_scores
+from rsbench.detection.metrics import AREA_RULE, Scores, bootstrap_scores, resamples_for
 from rsbench.detection.metrics import evaluate as score
 from rsbench.detection.pictures import draw_images
 from rsbench.detection.predictions import DetectionWriter, read_detections, write_predictions
@@ -38,7 +38,8 @@ from rsbench.request import Failure, Outcome, Request, peak_memory
 BOX = ("AP", "AP50", "AP75")
 """Scores of the boxes that stand beside those of the masks, as ``boxAP`` and so on."""
 
-Scored = tuple[dict[str, float], dict[str, tuple[float, float]], list[str]]
+Scored = tuple[dict[str, float], dict[str, tuple[float, float]], list[str], int]
+"""Metrics and intervals in percent, flags, and how many draws an interval is made of."""
 
 _PREDICTIONS = "predictions.parquet"
 _COCO = "coco"  # folder of the files that others' tools score
@@ -74,7 +75,7 @@ def _one_seed(
     trained = time.perf_counter()
     found = predict(request, fabric, model, images, parts, folder)
     predicted = time.perf_counter()
-    metrics, intervals, flags = _score(request, fabric, parts, found, folder)
+    metrics, intervals, flags, draws = _score(request, fabric, parts, found, folder)
     attachments = {"coco": folder / _COCO} if fabric.is_global_zero else {}
     if request.pictures and fabric.is_global_zero:
         attachments["pictures"] = draw_images(
@@ -88,7 +89,7 @@ def _one_seed(
         predictions=folder / _PREDICTIONS,
         attachments=attachments,
         scratch=folder,
-        selected={**model.decided, "areas": AREA_RULE, "data": dict(request.dataset.policies)},
+        selected={**model.decided, "areas": AREA_RULE, "draws": draws, "data": dict(request.dataset.policies)},
         flags=[*flags, *request.dataset.notes],
         weights=loaded.about(),
         timings={
@@ -179,7 +180,7 @@ def _score(
     found: Mapping[str, Mapping[str, Detections]],
     folder: Path,
 ) -> Scored:
-    """Returns metrics and intervals in percent, and flags; the first process scores, and writes the file."""
+    """Returns what is told of the parts; the first process scores, and writes the files."""
     failure: RunError | None = None
     result = None
     if fabric.is_global_zero:
@@ -221,7 +222,7 @@ def _scores(
         intervals |= {f"{part}/{name}": (100 * low, 100 * high) for name, (low, high) in bounds.items()}
         flags += _remarks(request, part, truth, found[part], max_dets)
     write_predictions(folder / _PREDICTIONS, {part: (found[part], own) for part, own in scored.items()})
-    return metrics, intervals, flags
+    return metrics, intervals, flags, min(resamples_for(own.matches) for own, *_ in scored.values())
 
 
 def _remarks(

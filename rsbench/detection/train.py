@@ -37,7 +37,7 @@ class Losses(nn.Module):
         self.detector = detector
 
     def forward(self, batch: Sealed) -> dict[str, Tensor]:
-        return self.detector(batch.images, batch.targets)  # type: ignore[no-any-return]
+        return self.detector(batch.images, batch.targets)
 
 
 def build(request: Request, backbone: Backbone, seed: int) -> Any:
