@@ -5,8 +5,8 @@ has one row per item and reported part, with the columns ``part`` and ``item``, 
 over items a column of its name with the item's value as a fraction (``top1``: 1 or 0); further columns, such as
 ``label`` and ``prediction``, are the task's own. Where metrics follow from counts of pixels, the column
 ``confusion`` holds those of the item (``rsbench.segmentation.predictions``); where they follow from ranked detections,
-``scores``, ``hits``, ``ignored`` and ``objects`` hold those of the image (``rsbench.detection.predictions``). Intervals over
-several seeds and paired tests read these. Pictures, logs and other files of the run may lie beside them.
+``scores``, ``hits``, ``ignored`` and ``objects`` hold those of the image (``rsbench.detection.predictions``). Intervals
+over several seeds and paired tests read these. Pictures, logs and other files of the run may lie beside them.
 """
 
 from __future__ import annotations
