@@ -13,6 +13,7 @@ from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastL
 
 from rsbench.backbones import Backbone
 from rsbench.backbones.inference import fast_linear
+from rsbench.detection.engines import LEVELS
 
 WIDTH = 256  # channels of every level
 
@@ -105,7 +106,7 @@ class Levels(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.batchnorm = batchnorm
-        self.strides = tuple(finest * 2**level for level in range(5))
+        self.strides = tuple(finest * 2**level for level in range(LEVELS))
         plain = len(set(backbone.stage_strides)) == 1
         self.stages = backbone.stages if plain else backbone.forward
         own = backbone.channels[-1]

@@ -14,7 +14,7 @@ from rsbench import dense
 from rsbench.backbones import Backbone
 from rsbench.batches import cell_of, steps_per_epoch
 from rsbench.detection.data import Batch, Images, training_batches
-from rsbench.detection.engines import build_detector
+from rsbench.detection.engines import build_detector, check_settings
 from rsbench.errors import UserError
 from rsbench.request import Request
 
@@ -61,7 +61,7 @@ def check_request(request: Request, world: int) -> int:
     """Returns the steps of an epoch in ``world`` processes.
 
     Raises:
-        UserError: the training part does not fill a batch or has no object, or the detector cannot give what the task
+        UserError: the training part does not fill a batch, the detector cannot be made, or it cannot give what the task
             is scored by.
     """
     settings: Mapping[str, Any] = request.protocol.settings
@@ -71,6 +71,7 @@ def check_request(request: Request, world: int) -> int:
         raise UserError(f"{task.title} is scored by masks, and {what}.", "Use --set detector=mask-rcnn.")
     if settings["detector"] == "mask-rcnn" and not dataset.masks:
         raise UserError(f"Mask R-CNN learns masks, and {task.title} has boxes alone.", "Use --set detector=retinanet.")
+    check_settings(settings)
     return steps_per_epoch(len(dataset.parts[task.train]), settings["batch_size"], world)
 
 

@@ -10,6 +10,8 @@ from torch import Tensor
 from rsbench.backbones import Backbone
 from rsbench.errors import UserError, near_miss
 
+LEVELS = 5  # of every detector
+
 Target = Mapping[str, Tensor]
 """What is to be found in an image: ``boxes`` float32 (N, 4), left, top, right, bottom in pixels of the input;
 ``labels`` int64 (N,), indices into the classes; and where masks are learned ``masks`` uint8 (N, h, w)."""
@@ -44,6 +46,27 @@ class Detector(Protocol):
         ...
 
 
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raises a UserError if no detector can be made by these settings of a protocol.
+
+    That is an unknown engine or detector, an engine that is not installed, or settings that do not fit together.
+    """
+    from rsbench.detection.protocols import DETECTORS, ENGINES
+
+    for name, known in (("engine", ENGINES), ("detector", DETECTORS)):
+        if settings[name] not in known:
+            raise UserError(f"There is no {name} {settings[name]!r}.", near_miss(str(settings[name]), known))
+    if len(settings["anchors"]) != LEVELS:
+        raise UserError(
+            f"{len(settings['anchors'])} anchor sizes do not fit the {LEVELS} levels of a detector.",
+            "Give one side in pixels for each, as in --set anchors=16,32,64,128,256.",
+        )
+    if settings["engine"] == "detectron2":
+        from rsbench.detection.engines.d2 import load_models
+
+        load_models()
+
+
 def build_detector(backbone: Backbone, classes: int, cell: int, settings: Mapping[str, Any]) -> Any:
     """Makes the detector that the settings of a protocol name.
 
@@ -54,24 +77,11 @@ def build_detector(backbone: Backbone, classes: int, cell: int, settings: Mappin
         settings: of the protocol.
 
     Raises:
-        UserError: an unknown engine or detector, one that is not installed, or settings that do not fit together.
+        UserError: see ``check_settings``.
     """
-    from rsbench.detection.protocols import DETECTORS, ENGINES
-
-    engine, detector = settings["engine"], settings["detector"]
-    if detector not in DETECTORS:
-        raise UserError(f"There is no detector {detector!r}.", near_miss(str(detector), DETECTORS))
-    if len(settings["anchors"]) != 5:
-        raise UserError(
-            f"{len(settings['anchors'])} anchor sizes do not fit the 5 levels of a detector.",
-            "Give one side in pixels for each, as in --set anchors=16,32,64,128,256.",
-        )
-    if engine == "torchvision":
-        from rsbench.detection.engines import tv
-
-        return tv.build(backbone, classes, cell, settings)
-    if engine == "detectron2":
-        from rsbench.detection.engines import d2
-
-        return d2.build(backbone, classes, cell, settings)
-    raise UserError(f"There is no engine {engine!r}.", near_miss(str(engine), ENGINES))
+    check_settings(settings)
+    if settings["engine"] == "detectron2":
+        from rsbench.detection.engines import d2 as engine
+    else:
+        from rsbench.detection.engines import tv as engine  # type: ignore[no-redef]
+    return engine.build(backbone, classes, cell, settings)
