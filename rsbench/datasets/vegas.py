@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from pycocotools import mask as coco
 from rasterio.transform import Affine
 
 from rsbench.datasets.detection import RLE, DetectionDataset, Objects, no_objects
 from rsbench.datasets.footprints import Footprint, Grid, rasterise, read_footprints
 from rsbench.datasets.geotiff import opened, read_grid
+from rsbench.datasets.run_lengths import encode_window
 from rsbench.datasets.splits import SplitList
 from rsbench.datasets.tile_layout import Files, number_of, tiles_of
 from rsbench.datasets.vegas_layout import LAYOUT, TITLE
@@ -179,16 +179,4 @@ def _mask(footprint: Footprint, grid: Grid) -> tuple[RLE, tuple[int, int, int, i
         return None
     x, y = int(columns[0]), int(rows[0])
     box = (left + x, top + y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1)
-    return _encode(inside, left, top, grid), box, int(inside.sum())
-
-
-def _encode(inside: np.ndarray, left: int, top: int, grid: Grid) -> RLE:
-    """Codes a mask of a window as that of the whole tile: runs go down the columns, and most columns are empty."""
-    height, width = inside.shape
-    strip = np.zeros(width * grid.height + 2, np.uint8)  # with an empty pixel before and behind
-    strip[1:-1].reshape(width, grid.height)[:, top : top + height] = inside.T
-    changes = np.flatnonzero(strip[1:] != strip[:-1]) + left * grid.height
-    runs = np.diff(changes, prepend=0, append=grid.height * grid.width)
-    size = [grid.height, grid.width]
-    code: RLE = coco.frPyObjects({"size": size, "counts": runs[: len(runs) - (runs[-1] == 0)].tolist()}, *size)
-    return code
+    return encode_window(inside > 0, (top, left), (grid.height, grid.width)), box, int(inside.sum())

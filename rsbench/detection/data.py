@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rsbench.batches import CELL, ahead, canvas_for, decoders, epoch_batches
 from rsbench.datasets.detection import DetectionDataset, Objects
+from rsbench.datasets.run_lengths import decode
 from rsbench.detection.engines import Target
-from rsbench.detection.masks import decode
 from rsbench.preprocessing import Preprocessor
 
 

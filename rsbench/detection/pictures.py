@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from pycocotools import mask as coco
 
 from rsbench.datasets.detection import RLE, DetectionDataset, Objects
+from rsbench.datasets.run_lengths import decode
 from rsbench.detection.detections import Detections
-from rsbench.detection.masks import decode
 from rsbench.detection.predictions import read_matches
 from rsbench.drawing import FALSE, MISSED, RIGHT, Fill, choose, paint, sheet
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco
 
-from rsbench.detection.masks import decode, encode_window, paste
+from rsbench.datasets.run_lengths import decode, encode_window
+from rsbench.detection.masks import paste
 
 
 @settings(max_examples=300, deadline=None)
