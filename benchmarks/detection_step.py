@@ -33,6 +33,7 @@ from rsbench.detection.engines import build_detector
 from rsbench.detection.engines.d2 import load_models
 from rsbench.detection.evaluate import in_own_pixels
 from rsbench.detection.protocols import BOXES, MASKS
+from rsbench.detection.pyramid import ChannelNorm
 from rsbench.errors import UserError
 from rsbench.memory import keep_heap
 
@@ -42,19 +43,25 @@ OURS, THEIRS, D2 = "rsbench", "torchvision", "rsbench on detectron2"
 
 
 class PlainFPN(nn.Module):
-    """torchvision's FPN on the maps of a network."""
+    """torchvision's FPN on the maps of a network.
+
+    Maps of a transformer are normalised as rsbench does it: other levels give other proposals, and so other work.
+    """
 
     out_channels = 256
 
-    def __init__(self, maps: Callable[[Tensor], list[Tensor]], channels: tuple[int, ...], extra: nn.Module) -> None:
+    def __init__(self, maps: nn.Module, channels: tuple[int, ...], extra: nn.Module) -> None:
         super().__init__()
         self.maps = maps
+        plain = any(isinstance(module, nn.BatchNorm2d) for module in maps.modules())
+        self.norms = nn.ModuleList(nn.Identity() if plain else ChannelNorm(width) for width in channels)
         self.fpn = FeaturePyramidNetwork(list(channels), self.out_channels, extra)
 
     def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
         maps = self.maps(images)
-        named = list(maps.values() if isinstance(maps, dict) else maps)[-len(self.fpn.inner_blocks) :]
-        return self.fpn(OrderedDict((str(number), one) for number, one in enumerate(named)))
+        used = list(maps.values() if isinstance(maps, dict) else maps)[-len(self.norms) :]
+        named = ((str(i), norm(one)) for i, (norm, one) in enumerate(zip(self.norms, used, strict=True)))
+        return self.fpn(OrderedDict(named))
 
 
 def reference(name: str, detector: str, settings: dict, size: int) -> nn.Module:
@@ -87,12 +94,14 @@ def reference(name: str, detector: str, settings: dict, size: int) -> nn.Module:
 def share_weights(theirs: nn.Module, own: nn.Module) -> None:
     """Gives pyramid and heads of one detector to another: the same weights find the same, and so do the same work."""
     given = {
-        key.replace("backbone.fpn.", "backbone.pyramid.fpn."): value
+        key.replace("backbone.fpn.", "backbone.pyramid.fpn.").replace(
+            "backbone.norms.", "backbone.pyramid.norms."
+        ): value
         for key, value in theirs.state_dict().items()
         if not key.startswith("backbone.maps.")
     }
     missing, unknown = own.load_state_dict(given, strict=False)
-    assert not unknown and all(key.startswith(("backbone.backbone.", "backbone.pyramid.norms.")) for key in missing)
+    assert not unknown and all(key.startswith("backbone.backbone.") for key in missing)
 
 
 def batch(count: int, size: int, device: str) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
