@@ -113,6 +113,7 @@ def fit(
     losses: Callable[[nn.Module, Any], Mapping[str, Tensor]],
     folder: Path,
     identity: Mapping[str, Any],
+    seed: int,
     clip: float = 0.0,
 ) -> list[dict[str, float]]:
     """Trains ``model``; goes on from a checkpoint of the same run if one is in ``folder``.
@@ -129,6 +130,7 @@ def fit(
         losses: ``losses(module, batch)``.
         folder: for checkpoints; equal runs have the same one.
         identity: of the run; a checkpoint of another one is refused.
+        seed: of what torch draws in a step.
         clip: gradient norm; 0 is no clipping.
 
     Returns:
@@ -155,6 +157,7 @@ def fit(
         clip=clip,
         identity=identity,
         checkpoint_seconds=_CHECKPOINT_SECONDS,
+        seed=seed,
         go_on="give the same command again",
         start_anew="Give --fresh to start anew.",
     )
@@ -163,6 +166,13 @@ def fit(
         for buffer in model.buffers():
             torch.distributed.broadcast(buffer, src=0)
     return history
+
+
+def join_batchnorm(model: nn.Module, fabric: Fabric) -> nn.Module:
+    """Lets BatchNorm take its statistics over all processes, where they are GPUs: on CPUs torch cannot."""
+    if fabric.world_size > 1 and fabric.device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return model
 
 
 def reporter(report: Callable[..., Any], steps: int, epochs: int) -> Callable[[Position, Mapping[str, float]], None]:
@@ -180,8 +190,8 @@ def reporter(report: Callable[..., Any], steps: int, epochs: int) -> Callable[[P
     return tell
 
 
-def gather_failure(fabric: Fabric, failure: RunError | None, what: str) -> None:
+def gather_failure(fabric: Fabric, failure: Exception | None, what: str) -> None:
     """Raises in every process if one of them failed: others would wait for it."""
     faults = fabric.all_reduce(torch.tensor(float(failure is not None)), reduce_op="sum")
     if float(faults):  # type: ignore[arg-type]
-        raise failure or RunError(f"Another process could not predict its {what}.", "See its message.")
+        raise failure or RunError(f"Another process failed with its {what}.", "See its message.")

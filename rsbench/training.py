@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
@@ -44,6 +45,8 @@ class Plan:
         checkpoint_every: steps between checkpoints within an epoch; 0 is at the end of each epoch only.
         checkpoint_seconds: in place of both, how old the last checkpoint may grow, looked at after every step. The
             end of the run is always saved.
+        seed: torch's generators are seeded anew for every batch, from this, the step and the process, so that what is
+            drawn (dropout, proposals) does not depend on what was drawn before; None leaves them as they are.
         notes: plain JSON that the caller adds to while it trains; kept in checkpoints and filled again on resuming.
         go_on: how the user continues a run, for error messages.
         start_anew: how the user begins it again.
@@ -60,6 +63,7 @@ class Plan:
     identity: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_every: int = 0
     checkpoint_seconds: float | None = None
+    seed: int | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     go_on: str = "go on with --resume"
     start_anew: str = "Resume with the same options, or start anew."
@@ -156,6 +160,8 @@ def _steps(
         sums: dict[str, Tensor] = {}
         for part in range(plan.accumulate):
             batch = next(batches)
+            if plan.seed is not None:
+                torch.manual_seed(_seed_of(plan.seed, position.total, part, fabric.global_rank))
             with fabric.no_backward_sync(module, enabled=part + 1 < plan.accumulate):  # type: ignore[arg-type]
                 losses = plan.losses(module, batch)
                 if not _finite_everywhere(fabric, losses["loss"]):
@@ -172,6 +178,15 @@ def _steps(
         optimizer.step()
         values = {name: _mean_over_ranks(fabric, value) for name, value in sums.items()}
         yield {**values, "lr": lr, "seconds": time.perf_counter() - start}
+
+
+def _seed_of(*numbers: int) -> int:
+    """Returns a seed that differs wherever one of the numbers does.
+
+    >>> _seed_of(0, 1, 0, 0) != _seed_of(0, 0, 1, 0)
+    True
+    """
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _mean_over_ranks(fabric: Fabric, value: Tensor) -> float:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from rsbench.detection.pictures import draw_images
 from rsbench.detection.predictions import DetectionWriter, read_detections, write_predictions
 from rsbench.detection.train import build, check_request, fit
 from rsbench.detection.truth import Kind, Truth, truth_of
-from rsbench.errors import RunError
+from rsbench.errors import RsbenchError, RunError
 from rsbench.fabric import launch_on
 from rsbench.preprocessing import Preprocessor
 from rsbench.request import Failure, Outcome, Request, peak_memory
@@ -58,7 +59,9 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
     parts = request.check_task([*score_names(request.dataset.classes), *(f"box{name}" for name in BOX)])
     fabric = launch_on(request.device, request.precision, find_unused=True)
     check_request(request, fabric.world_size)
-    yield from each_seed(request, seeds, fabric, partial(_one_seed, request, fabric, parts))
+    engine = request.protocol.settings["engine"]
+    depends = {str(engine): version(str(engine))} if engine != "torchvision" else {}
+    yield from each_seed(request, seeds, fabric, partial(_one_seed, request, fabric, parts), extra=depends)
 
 
 def _one_seed(
@@ -66,11 +69,11 @@ def _one_seed(
     identity: dict[str, Any], extra: dict[str, Any],
 ) -> Outcome:  # fmt: skip
     start = time.perf_counter()
-    model = build(request, deepcopy(loaded.backbone), seed)
+    model = build(request, deepcopy(loaded.backbone), seed, fabric)
     masks = request.task.kind == "instance-segmentation"
     preprocess = request.method.weights(request.variant).preprocess
     images = Images(request.dataset, Preprocessor(preprocess, request.input_size), request.input_size, masks)
-    cost = _rehearse(request, model, parts)
+    cost = _rehearse(request, model)
     losses = fit(request, fabric, model, images, seed, folder, identity)
     trained = time.perf_counter()
     found = predict(request, fabric, model, images, parts, folder)
@@ -122,7 +125,7 @@ def predict(
     folder.mkdir(parents=True, exist_ok=True)
     shares = [folder / f"{rank}-{_PREDICTIONS}" for rank in range(fabric.world_size)]
     model.eval()
-    failure: RunError | None = None
+    failure: Exception | None = None
     total = sum(len(request.dataset.parts[part]) for part in parts)
     done = 0
     try:
@@ -140,7 +143,7 @@ def predict(
                         writer.add(part, item, in_own_pixels(one, (image.shape[1], image.shape[2]), size))
                     done += len(batch.items) * fabric.world_size
                     request.report(min(done, total), total)
-    except RunError as error:
+    except (RsbenchError, OSError) as error:
         failure = error
     gather_failure(fabric, failure, "images")
     found = read_detections(shares)
@@ -181,14 +184,14 @@ def _score(
     folder: Path,
 ) -> Scored:
     """Returns what is told of the parts; the first process scores, and writes the files."""
-    failure: RunError | None = None
+    failure: Exception | None = None
     result = None
     if fabric.is_global_zero:
         try:
             result = _scores(request, parts, found, folder)
-        except RunError as error:
+        except (RsbenchError, OSError) as error:
             failure = error
-    gather_failure(fabric, failure, "scores")
+    gather_failure(fabric, failure, "figures")
     return fabric.broadcast(result)  # type: ignore[return-value]
 
 
@@ -237,25 +240,24 @@ def _remarks(
         yield f"{crowded} images of {part} have more than {max_dets} objects of one class: AR cannot reach 100"
 
 
-def _rehearse(request: Request, model: Any, parts: Sequence[str]) -> dict[str, Any]:
+def _rehearse(request: Request, model: Any) -> dict[str, Any]:
     """Predicts an empty image on the largest canvas, so that what does not fit is known before anything is trained.
 
     Returns:
-        Parameters, and floating-point operations for an image of the input size (a multiply-add counts as two; what
-        the heads of Mask R-CNN do depends on what is found, and an empty image has little).
+        Parameters, and floating-point operations for that canvas (a multiply-add counts as two; what the heads of Mask
+        R-CNN do depends on what is found, and an empty image has little).
     """
-    dataset, limit, cell = request.dataset, request.input_size, cell_of(model.backbone)
-    sizes = {dataset.size(item) for part in parts for item in dataset.parts[part]}
-    canvases = {canvas_for(*fitted(size, limit), cell=cell) for size in sizes}
+    dataset, cell = request.dataset, cell_of(model.backbone)
+    sizes = {dataset.size(item) for items in dataset.parts.values() for item in items}
+    canvases = {canvas_for(*fitted(size, request.input_size), cell=cell) for size in sizes}
+    height, width = max(canvases, key=lambda canvas: (canvas[0] * canvas[1], canvas))
     parameters = list(model.parameters())
     model.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.predict([torch.zeros(3, limit, limit, device=parameters[0].device)])
-    for height, width in sorted(canvases, key=lambda canvas: canvas[0] * canvas[1])[-1:]:
-        with torch.no_grad():
-            model.predict([torch.zeros(3, height, width, device=parameters[0].device)])
+        model.predict([torch.zeros(3, height, width, device=parameters[0].device)])
     return {
         "parameters": sum(parameter.numel() for parameter in parameters),
         "parameters_trained": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         "gflops": round(counter.get_total_flops() / 1e9, 4),
+        "gflops_of": [height, width],
     }

@@ -40,13 +40,14 @@ class Losses(nn.Module):
         return self.detector(batch.images, batch.targets)
 
 
-def build(request: Request, backbone: Backbone, seed: int) -> Any:
+def build(request: Request, backbone: Backbone, seed: int, fabric: Fabric) -> Any:
     """Makes the detector of one seed (``rsbench.detection.engines.Detector``).
 
     Args:
         request: the solver ``frozen`` freezes the backbone.
         backbone: with its weights; it is changed.
         seed: of all that has no weights.
+        fabric: BatchNorm spans its processes where they are GPUs.
     """
     settings = request.protocol.settings
     backbone.frozen = False
@@ -54,7 +55,8 @@ def build(request: Request, backbone: Backbone, seed: int) -> Any:
     if request.protocol.solver == "frozen":
         backbone.freeze()
     torch.manual_seed(seed)
-    return build_detector(backbone, len(request.dataset.classes), cell_of(backbone), settings)
+    model = build_detector(backbone, len(request.dataset.classes), cell_of(backbone), settings)
+    return dense.join_batchnorm(model, fabric) if settings["batchnorm"] == "train" else model
 
 
 def check_request(request: Request, world: int) -> int:
@@ -103,7 +105,7 @@ def fit(
         fabric: launched.
         model: as ``build`` made it; it is changed.
         images: reads the images.
-        seed: of order and augmentation; of the proposals that are sampled by torch's generator.
+        seed: of order and augmentation, and of the proposals that are learned from.
         folder: for checkpoints; equal runs have the same one.
         identity: of the run; a checkpoint of another one is refused.
 
@@ -141,5 +143,6 @@ def fit(
         losses=losses,
         folder=folder,
         identity=identity,
+        seed=seed,
         clip=settings["clip"],
     )

@@ -40,9 +40,7 @@ def build(request: Request, backbone: Backbone, seed: int, fabric: Fabric) -> tu
     torch.manual_seed(seed)
     head, decided = build_head(backbone, len(request.dataset.classes), request.input_size, settings)
     model = Segmenter(backbone, head, float(settings["aux_weight"]))  # type: ignore[arg-type]
-    if fabric.world_size > 1 and fabric.device.type == "cuda":
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    return model, decided
+    return dense.join_batchnorm(model, fabric), decided  # type: ignore[return-value]
 
 
 def check_batches(request: Request, world: int) -> int:
@@ -68,7 +66,7 @@ def fit(
         fabric: launched.
         model: as ``build`` made it; it is changed.
         tiles: reads the tiles.
-        seed: of order and augmentation; of dropout by torch's generator.
+        seed: of order, augmentation and dropout.
         folder: for checkpoints; equal runs have the same one.
         identity: of the run; a checkpoint of another one is refused.
 
@@ -106,4 +104,5 @@ def fit(
         losses=losses,
         folder=folder,
         identity=identity,
+        seed=seed,
     )

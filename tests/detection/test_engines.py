@@ -4,12 +4,15 @@ import pytest
 import torch
 from torch import nn
 from torchvision.models.detection import RetinaNet
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from rsbench.backbones import create
 from rsbench.detection.engines import build_detector
+from rsbench.detection.engines.tv import Anchors
 from rsbench.detection.protocols import BOXES, DOTA, MASKS, VEGAS
 from rsbench.detection.pyramid import Levels
+from rsbench.errors import UserError
 
 SMALL = {
     "nano": {},
@@ -137,3 +140,33 @@ def test_protocols_say_what_the_papers_configurations_say():
     assert (vegas["lr"], vegas["batch_size"], vegas["detector"], vegas["rois"]) == (1e-4, 4, "mask-rcnn", 512)
     assert "lr" not in DOTA[0].assumed and "epochs" in DOTA[0].assumed
     assert "weight_decay" in VEGAS[0].assumed and "weight_decay" not in DOTA[0].assumed
+
+
+@pytest.mark.parametrize("size", [(800, 800), (416, 640)])
+def test_anchors_lie_where_the_cells_are(size):
+    levels = Levels(create("nano", seed=0), 8, "train")
+    anchors = Anchors(levels.strides, ((32.0,),) * 5, ((1.0,),) * 5)
+    images = torch.zeros(1, 3, *size)
+    with torch.no_grad():
+        maps = list(levels(images).values())
+    [found] = anchors(ImageList(images, [size]), maps)
+    centres = (found[:, :2] + found[:, 2:]) / 2
+    expected = [
+        torch.tensor([[x * stride, y * stride] for y in range(one.shape[2]) for x in range(one.shape[3])])
+        for stride, one in zip(levels.strides, maps, strict=True)
+    ]
+    assert torch.equal(centres, torch.cat(expected).float())
+
+
+def test_regions_are_pooled_at_the_strides_of_the_levels_whatever_is_seen_first():
+    model = build_detector(create("nano", seed=0), 3, 32, settings(MASKS))
+    model.eval()
+    with torch.no_grad():
+        model.predict([torch.zeros(3, 40, 40)])  # on a canvas of 64: torchvision would infer half the strides
+    for pool in (model.model.roi_heads.box_roi_pool, model.model.roi_heads.mask_roi_pool):
+        assert pool.scales == [1 / 4, 1 / 8, 1 / 16, 1 / 32]
+
+
+def test_a_protocol_of_another_detector_is_refused():
+    with pytest.raises(UserError, match="no setting 'rois', which mask-rcnn needs"):
+        build_detector(create("nano", seed=0), 3, 32, {**BOXES[0].settings, "detector": "mask-rcnn"})

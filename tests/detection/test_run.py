@@ -87,8 +87,8 @@ def test_frozen_backbone_keeps_parameters_and_buffers(run, monkeypatch, method):
     seen = []
     build = training.build
 
-    def spy(request, backbone, seed):
-        model = build(request, backbone, seed)
+    def spy(request, backbone, seed, fabric):
+        model = build(request, backbone, seed, fabric)
         seen.append((backbone, {key: value.clone() for key, value in backbone.state_dict().items()}))
         return model
 
@@ -106,7 +106,7 @@ def test_statistics_of_batchnorm_move_only_where_the_protocol_says_so(run, monke
     build = training.build
     monkeypatch.setattr(
         "rsbench.detection.evaluate.build",
-        lambda request, backbone, seed: (seen.append(backbone), build(request, backbone, seed))[1],
+        lambda request, backbone, seed, fabric: (seen.append(backbone), build(request, backbone, seed, fabric))[1],
     )
     code, _, err = run("--method", "random/resnet50", "--set", f"batchnorm={batchnorm}", "--set", "epochs=1")
     assert code == 0, err

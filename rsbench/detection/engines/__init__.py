@@ -11,6 +11,7 @@ from rsbench.backbones import Backbone
 from rsbench.errors import UserError, near_miss
 
 LEVELS = 5  # of every detector
+_NEEDS = {"retinanet": ("octaves", "candidates"), "mask-rcnn": ("rois", "proposals")}  # beside what all have
 
 Target = Mapping[str, Tensor]
 """What is to be found in an image: ``boxes`` float32 (N, 4), left, top, right, bottom in pixels of the input;
@@ -56,6 +57,12 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     for name, known in (("engine", ENGINES), ("detector", DETECTORS)):
         if settings[name] not in known:
             raise UserError(f"There is no {name} {settings[name]!r}.", near_miss(str(settings[name]), known))
+    missing = [name for name in _NEEDS[settings["detector"]] if name not in settings]
+    if missing:
+        raise UserError(
+            f"This protocol has no setting {missing[0]!r}, which {settings['detector']} needs.",
+            "Take a protocol that is made for this detector.",
+        )
     if len(settings["anchors"]) != LEVELS:
         raise UserError(
             f"{len(settings['anchors'])} anchor sizes do not fit the {LEVELS} levels of a detector.",

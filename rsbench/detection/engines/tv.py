@@ -6,6 +6,7 @@ and normalises, gives way to one that only joins images: they come in their fina
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNN
 from torchvision.models.detection.retinanet import RetinaNet
+from torchvision.ops.poolers import LevelMapper, MultiScaleRoIAlign
 
 from rsbench.backbones import Backbone
 from rsbench.batches import canvas_for
@@ -41,6 +43,39 @@ class Canvas(nn.Module):
     def postprocess(self, result: Any, image_sizes: Any, original_image_sizes: Any) -> Any:
         """Returns detections as they are: in pixels of the images, masks as squares of their boxes."""
         return result
+
+
+class Anchors(AnchorGenerator):
+    """Anchors at the strides of the levels.
+
+    torchvision divides the sides of the canvas by the cells of a level: at 800 px it would step by 61 and 114 px on the
+    levels of 64 and 128, up to 84 px away from where the cells are.
+
+    Args:
+        strides: of the levels, in pixels.
+        sizes, ratios: of each level.
+    """
+
+    def __init__(self, strides: tuple[int, ...], sizes: Any, ratios: Any) -> None:
+        super().__init__(sizes, ratios)
+        self.strides = strides
+
+    def grid_anchors(self, grid_sizes: list[list[int]], strides: list[list[Tensor]]) -> list[Tensor]:
+        own = [[one.new_full((), stride) for one in pair] for stride, pair in zip(self.strides, strides, strict=True)]
+        return super().grid_anchors(grid_sizes, own)
+
+
+def region_pool(size: int, strides: tuple[int, ...]) -> MultiScaleRoIAlign:
+    """Returns RoIAlign on the first four levels; torchvision would infer their strides from the first images it sees.
+
+    Args:
+        size: cells of a side of the result.
+        strides: of the levels, in pixels.
+    """
+    pool = MultiScaleRoIAlign(["0", "1", "2", "3"], size, sampling_ratio=2)
+    pool.scales = [1 / stride for stride in strides[:4]]
+    pool.map_levels = LevelMapper(*(round(math.log2(stride)) for stride in (strides[0], strides[3])))
+    return pool
 
 
 class TorchvisionDetector(nn.Module):
@@ -99,7 +134,7 @@ def _retinanet(levels: Levels, classes: int, settings: Mapping[str, Any]) -> Ret
     model = RetinaNet(
         levels,
         classes,
-        anchor_generator=_anchors(sizes, settings),
+        anchor_generator=_anchors(levels, sizes, settings),
         score_thresh=settings["score_threshold"],
         nms_thresh=settings["nms_iou"],
         detections_per_img=settings["detections"],
@@ -114,7 +149,9 @@ def _mask_rcnn(levels: Levels, classes: int, settings: Mapping[str, Any]) -> Mas
     model = MaskRCNN(
         levels,
         classes + 1,
-        rpn_anchor_generator=_anchors(tuple((side,) for side in settings["anchors"]), settings),
+        rpn_anchor_generator=_anchors(levels, tuple((side,) for side in settings["anchors"]), settings),
+        box_roi_pool=region_pool(7, levels.strides),
+        mask_roi_pool=region_pool(14, levels.strides),
         rpn_post_nms_top_n_train=settings["proposals"],
         rpn_post_nms_top_n_test=settings["proposals"],
         box_score_thresh=settings["score_threshold"],
@@ -127,8 +164,8 @@ def _mask_rcnn(levels: Levels, classes: int, settings: Mapping[str, Any]) -> Mas
     return model
 
 
-def _anchors(sizes: tuple[tuple[float, ...], ...], settings: Mapping[str, Any]) -> AnchorGenerator:
-    return AnchorGenerator(sizes, (tuple(settings["ratios"]),) * len(sizes))
+def _anchors(levels: Levels, sizes: tuple[tuple[float, ...], ...], settings: Mapping[str, Any]) -> Anchors:
+    return Anchors(levels.strides, sizes, (tuple(settings["ratios"]),) * len(sizes))
 
 
 def to_float(module: nn.Module, inputs: Any, output: Any) -> Any:
