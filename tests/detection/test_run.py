@@ -127,6 +127,7 @@ def interrupted_at(step):
     return reporter
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["tiny-boxes", "tiny-masks"])
 def test_a_killed_run_goes_on_and_ends_bit_equal(run, monkeypatch, tmp_path, task):
     monkeypatch.setattr(dense, "_CHECKPOINT_SECONDS", 0.0)
@@ -206,6 +207,7 @@ def torchrun(processes: int, *command: str | Path) -> subprocess.CompletedProces
     return subprocess.run([*launcher, *command], env=environment, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_two_processes_write_one_record_and_find_every_image_once(tmp_path):
     arguments = [*BASE, "--task", "tiny-masks", *LEARN, "--results", str(tmp_path / "on2"), "--json", "--pictures", "2"]
     done = torchrun(2, "-m", "rsbench", *arguments)
@@ -218,3 +220,10 @@ def test_two_processes_write_one_record_and_find_every_image_once(tmp_path):
     assert record["metrics"]["val/AP"] == pytest.approx(100 * by_pycocotools(folder, "segm").stats[0], abs=1e-10)
     assert record["identity"]["processes"] == 2
     assert len(list((folder / "pictures").glob("*.png"))) == 2
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_killed_go_on_exactly(tmp_path):
+    done = torchrun(2, Path(__file__).with_name("two_processes.py"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "two processes went on exactly" in done.stdout
