@@ -7,10 +7,8 @@ from typing import Any
 
 from rsbench.errors import UserError, near_miss
 from rsbench.records import Record, Store
-from rsbench.reporting.intervals import BOXES, Predictions
+from rsbench.reporting.intervals import BOXES, TOLERANCE, Predictions
 from rsbench.statistics import Difference, paired_bootstrap, paired_score_difference
-
-_TOLERANCE = 1e-3  # percentage points between a record's metric and what its items give
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def compare(store: Store, run_a: str, run_b: str, metric: str) -> Comparison:
             f"The runs {a.id} and {b.id} left nothing that gives an interval of {metric}.",
             "Take another metric, or make the runs again: it takes the predictions of all items, and enough of them.",
         )
-    if abs(found.mean - (a.metrics[metric] - b.metrics[metric])) > _TOLERANCE:
+    if abs(found.mean - (a.metrics[metric] - b.metrics[metric])) > TOLERANCE:
         raise UserError(
             f"The predictions of {a.id} and {b.id} do not give {metric} of their records.", "Make the runs again."
         )

@@ -23,7 +23,8 @@ Scored = tuple[list[dict[str, float]], dict[str, tuple[float, float]]]
 BOXES = "box"
 """Begins the name of a score of the boxes where masks are scored."""
 
-_TOLERANCE = 1e-3  # percentage points between a record's metric and what its items give
+TOLERANCE = 1e-3
+"""Percentage points that a record's metric and what its items give may be apart."""
 
 
 def interval_over_items(
@@ -59,7 +60,7 @@ def _of_means(
     for value, item in zip(recorded, found, strict=True):
         if item is None or found[0] is None or not item[0].equals(found[0][0]):
             return None
-        if abs(item[1].mean() - value) > _TOLERANCE:
+        if abs(item[1].mean() - value) > TOLERANCE:
             return None
         rows.append(item[1])
     return seed_averaged_interval(rows)
@@ -71,7 +72,7 @@ def _of_scores(found: Scored | None, metric: str, recorded: Sequence[float]) -> 
         return None
     values, bounds = found
     if metric not in bounds or any(
-        abs(100 * of_run.get(metric, -1.0) - value) > _TOLERANCE for of_run, value in zip(values, recorded, strict=True)
+        abs(100 * of_run.get(metric, -1.0) - value) > TOLERANCE for of_run, value in zip(values, recorded, strict=True)
     ):
         return None
     low, high = bounds[metric]

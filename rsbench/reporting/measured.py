@@ -2,9 +2,9 @@
 
 Records share a *place* if task, protocol, changed settings and split are equal, and the split is the same list of the
 same images; a place and a part make a column.
-Within a place, the records of one subject (a method, or a method with a checkpoint of the user's) that differ in
-nothing but the seed are averaged. Where there are others (other weights, precision, version), the newest stand alone
-and the footnote names what was left out.
+Within a place, the records of one subject (a method, or a method with a checkpoint of the user's) whose identities
+differ in nothing but the seed are averaged. Where there are others (other weights, precision, device, number of
+processes, version), the newest stand alone and the footnote names what was left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rsbench.errors import UserError
 from rsbench.records import Record, canonical_json
 from rsbench.reporting.intervals import Predictions, interval_over_items
-from rsbench.reporting.versions import version, version_names
+from rsbench.reporting.versions import shown, version, version_names
 
 
 @dataclass(frozen=True, order=True)
@@ -131,7 +131,7 @@ class Group:
         summary = seed_summary([record.metrics[key] for record in chosen])
         try:
             interval = interval_over_items(predictions, chosen, part, metric)
-            lacks = "" if interval else "no interval"
+            lacks = "" if interval else _no_interval(chosen, key)
         except UserError as error:  # unreadable predictions leave the number and take the interval
             interval, lacks = None, f"no interval: {error.message}"
         if lacks:
@@ -156,6 +156,12 @@ def _failed(records: Sequence[Record]) -> Measurement | None:
     )  # fmt: skip
 
 
+def _no_interval(records: Sequence[Record], key: str) -> str:
+    """Says why where that is known: images were drawn again, and too many draws lacked a class that all images have."""
+    few = any(record.selected.get("draws") and key not in record.intervals for record in records)
+    return "no interval: too few images hold each class" if few else "no interval"
+
+
 def _why(record: Record) -> str:
     return f"seed {record.seed} {record.status}: {_open_ended(record.reason or '')}"
 
@@ -170,22 +176,12 @@ def _age(record: Record) -> tuple[str, str]:
 
 
 def _all_but_seed(record: Record) -> str:
-    """Returns what two runs must share to be averaged over seeds, as text."""
+    """Returns what two runs must share to be averaged over seeds, as text: all that can change the number."""
     source = record.weights.get("source")
     kind = source.get("kind") if isinstance(source, dict) else source
-    return canonical_json(
-        {
-            "precision": record.precision,
-            "settings": record.settings,
-            "preprocess": record.preprocess,
-            # weights drawn from the seed differ with it, and are meant to
-            "weights": None if kind == "random" else record.weights.get("digest"),
-            # what a network computes may depend on its arguments with the weights as they are (Scale-MAE's res)
-            "architecture": record.weights.get("architecture"),
-            "kwargs": record.weights.get("kwargs"),
-            "rsbench": record.environment.get("rsbench"),
-        }
-    )
+    # weights drawn from the seed differ with it, and are meant to
+    own = {"seed", "weights"} if kind == "random" else {"seed"}
+    return canonical_json({key: value for key, value in record.identity.items() if key not in own})
 
 
 def _common_flags(records: Sequence[Record]) -> list[str]:
@@ -210,7 +206,7 @@ def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
     names = version_names(records)
     found: dict[Place, list[Record]] = {}
     for record in records:
-        changed = ", ".join(f"{key}={_short(value)}" for key, value in sorted(record.changed.items()))
+        changed = ", ".join(f"{key}={shown(value)}" for key, value in sorted(record.changed.items()))
         place = Place(record.task, record.protocol, record.split, names[version(record)], changed)
         found.setdefault(place, []).append(record)
     result: dict[Place, dict[Subject, Group]] = {}
@@ -225,7 +221,3 @@ def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
             groups = result.setdefault(replace(place, size=size), {})
             groups.setdefault(subject(record), Group()).records.append(record)
     return result
-
-
-def _short(value: object) -> str:
-    return ",".join(map(_short, value)) if isinstance(value, list) else str(value)

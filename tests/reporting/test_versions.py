@@ -104,6 +104,52 @@ def test_the_title_tells_as_much_as_it_takes(store, write, others, endings):
     assert sorted(values) == [f"{10 + number}.00" for number in range(len(others) + 1)]
 
 
+CUT = {"size": 1024, "stride": 824, "difficult": "keep", "annotations": {"val": "sha256 aa"}}
+
+
+@pytest.mark.parametrize(
+    ("others", "endings"),
+    [
+        (
+            [{**CUT, "difficult": "drop", "stride": 512}],
+            ["7 train, 3 val, difficult=drop, stride=512", "7 train, 3 val, difficult=keep, stride=824"],
+        ),
+        ([{**CUT, "padding": 0}], ["7 train, 3 val", "7 train, 3 val, padding=0"]),
+        ([CUT], ["7 train, 3 val, images 00000000", "7 train, 3 val, images 11111111"]),
+        (
+            [{**CUT, "annotations": {"val": "sha256 bb"}}],
+            ["7 train, 3 val, images 00000000", "7 train, 3 val, images 11111111"],
+        ),
+        ([None], ["7 train, 3 val, images 00000000", "7 train, 3 val, images 11111111"]),
+        (
+            [{**CUT, "stride": 512}, None, {**CUT, "stride": 512}],
+            [
+                "7 train, 3 val, images 22222222",
+                "7 train, 3 val, stride=512, images 11111111",
+                "7 train, 3 val, stride=512, images 33333333",
+                "7 train, 3 val, stride=824, images 00000000",
+            ],
+        ),
+    ],
+)
+def test_policies_that_differ_tell_images_apart_and_digests_do_where_they_do_not(store, write, others, endings):
+    for number, policies in enumerate([CUT, *others]):
+        selected = {} if policies is None else {"data": policies}
+        dataset = {**A, "fingerprint": str(number) * 64}
+        write(dataset, 10.0 + number, method=f"made/{number}", selected=selected)
+    assert sorted(title.partition("val (")[2].removesuffix(")") for title in columns(store)) == endings
+
+
+def test_folders_of_other_counts_say_the_policies_that_made_them_so(store, write):
+    write(A, 10.0, selected={"data": CUT})
+    write(A, None, method="made/fails", status="failed", reason="its data are not known")
+    write(B, 20.0, selected={"data": {**CUT, "stride": 512}})
+    assert list(columns(store)) == [
+        "mIoU, paper, present val (14 train, 6 val, stride=512)",
+        "mIoU, paper, present val (7 train, 3 val, stride=824)",
+    ]
+
+
 def test_one_method_on_two_folders_has_both_numbers_and_leaves_nothing_out(store, write):
     write(A, 10.0)
     write(B, 20.0)
