@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rsbench.cli.common import Plugins, registry
 from rsbench.cli.run import open_data
-from rsbench.errors import UserError, near_miss
 
 if TYPE_CHECKING:
-    from rsbench.detection.metrics import Scores
-
-_WHOLE = "all"
-_MAX_DETS = 100  # of a task whose protocol does not say
-_OF_CLASS = ("AP", "AP50", "AP75", "AR", "AR50", "AR75", "F1", "F1_75")
+    from rsbench.detection.scoring import FileScores
 
 
 def score(
@@ -39,91 +34,49 @@ def score(
     plugin: Plugins = None,
 ) -> None:
     """Score detections with the COCO figures: AP, AR and F1, over all classes and for each."""
+    from rsbench.detection.scoring import kind_of, max_dets_of, score_file
+
     the_task = registry(plugin).task(task)
-    if the_task.kind not in ("detection", "instance-segmentation"):
-        raise UserError(f"{the_task.title} is a task of {the_task.kind}.", "Score tasks of detection.")
+    kind = kind_of(the_task)
     dataset, split_list, origin = open_data(the_task, data, partition, False)
-    if split != _WHOLE and split not in dataset.parts:
-        raise UserError(
-            f"The partition {split_list.name!r} has no part {split!r}.", near_miss(split, [*dataset.parts, _WHOLE])
-        )
-    from rsbench.detection.coco_results import read_coco_results
-    from rsbench.detection.metrics import AREA_RULE, bootstrap_scores, evaluate, resamples_for
-    from rsbench.detection.truth import Kind, truth_of
-
-    items = sorted({key for ids in dataset.parts.values() for key in ids} if split == _WHOLE else dataset.parts[split])
-    truth = truth_of(dataset, items)
-    kind: Kind = "segm" if the_task.kind == "instance-segmentation" else "bbox"
-    read = read_coco_results(detections, truth, kind, set(dataset.image_ids.values()))
-    count = max_dets or int(the_task.protocols[0].settings.get("max_dets") or _MAX_DETS)  # type: ignore[arg-type]
-    found = {"": evaluate(truth, read.detections, kind, count)}
-    if kind == "segm" and read.boxes and read.detections:
-        found["box"] = evaluate(truth, read.detections, "bbox", count)
-    metrics = {f"{split}/{head}{name}": 100 * v for head, one in found.items() for name, v in one.values.items()}
-    intervals: dict[str, tuple[float, float]] = {}
-    resamples = 0 if no_intervals else resamples_for(found[""].matches)
-    for head, one in found.items() if resamples else ():
-        bounds = bootstrap_scores(one.matches, resamples=resamples)
-        intervals |= {f"{split}/{head}{name}": (100 * low, 100 * high) for name, (low, high) in bounds.items()}
-    about = {
-        "task": the_task.name,
-        "data": origin,
-        "partition": split_list.name,
-        "partition_sha256": split_list.sha256,
-        "split": split,
-        "detections_file": str(detections),
-        "compared": "masks" if kind == "segm" else "boxes",
-        "images": len(items),
-        "objects": int(sum((~one.crowd).sum() for one in truth.objects)),
-        "crowd_regions": int(sum(one.crowd.sum() for one in truth.objects)),
-        "detections": sum(map(len, read.detections.values())),
-        "left_out": read.left_out,
-        "max_dets": count,
-        "area_rule": AREA_RULE,
-        "policies": dict(dataset.policies),
-        "notes": list(dataset.notes),
-        "classes": list(dataset.classes),
-        "resamples": resamples,
-    }
+    count = max_dets or max_dets_of(the_task)
+    found = score_file(dataset, split_list, split, detections, kind, count, not no_intervals)
     if as_json:
-        typer.echo(json.dumps({**about, "metrics": metrics, "intervals": intervals}))
+        typer.echo(json.dumps({"task": the_task.name, "data": origin, **found.as_dict()}))
     else:
-        _print(about, the_task.title, found, metrics, intervals)
+        _print(found, the_task.title)
 
 
-def _print(
-    about: dict[str, Any], title: str, found: dict[str, Scores], metrics: dict[str, float],
-    intervals: dict[str, tuple[float, float]],
-) -> None:  # fmt: skip
-    from rsbench.detection.figures import MAIN
+def _print(found: FileScores, title: str) -> None:
+    from rsbench.detection.figures import MAIN, OF_CLASS
     from rsbench.metric_names import plain_classes
 
-    split = about["split"]
     typer.echo(
-        f"{title} | {split} of {about['partition']} | {about['images']:,} images, {about['objects']:,} objects, "
-        f"{about['detections']:,} detections | {about['compared']} | maxDets {about['max_dets']}"
+        f"{title} | {found.split} of {found.partition} | {found.images:,} images, {found.objects:,} objects, "
+        f"{found.detections:,} detections | {found.compared} | maxDets {found.max_dets}"
     )
-    for head in found:
+    for head in found.heads:
         typer.echo("")
         for name in MAIN:
-            key = f"{split}/{head}{name}"
-            if key in metrics:
-                bounds = "  [{:6.2f}, {:6.2f}]".format(*intervals[key]) if key in intervals else ""
-                typer.echo(f"{head + name:<8} {metrics[key]:6.2f}{bounds}")
-    classes = plain_classes(about["classes"])
+            key = f"{found.split}/{head}{name}"
+            if key in found.metrics:
+                bounds = "  [{:6.2f}, {:6.2f}]".format(*found.intervals[key]) if key in found.intervals else ""
+                typer.echo(f"{head + name:<8} {found.metrics[key]:6.2f}{bounds}")
+    classes = plain_classes(found.classes)
     width = max(map(len, ["class", *classes]))
-    for head in found:
-        typer.echo(f"\n{'class':<{width}}" + "".join(f" {head + name:>8}" for name in _OF_CLASS))
+    for head in found.heads:
+        typer.echo(f"\n{'class':<{width}}" + "".join(f" {head + name:>8}" for name in OF_CLASS))
         for name in classes:
-            cells = (metrics.get(f"{split}/{head}{metric}_{name}") for metric in _OF_CLASS)
+            cells = (found.metrics.get(f"{found.split}/{head}{metric}_{name}") for metric in OF_CLASS)
             typer.echo(f"{name:<{width}}" + "".join(f" {'-' if v is None else f'{v:.2f}':>8}" for v in cells))
-    typer.echo(f"\nIn percent; 95 % intervals over images from {about['resamples']:,} draws." * bool(intervals))
-    typer.echo(f"Area: {about['area_rule']}.")
-    for name, value in about["policies"].items():
+    drawn = f"; {100 * (found.level or 0):g} % intervals over images from {found.resamples:,} draws"
+    typer.echo(f"\nIn percent{drawn * bool(found.intervals)}.")
+    typer.echo(f"Area: {found.area_rule}.")
+    for name, value in found.policies.items():
         typer.echo(f"{name}: {value}")
-    if about["left_out"]:
-        typer.echo(f"{about['left_out']:,} detections of other images of the dataset were left out.")
-    if not about["detections"]:
+    if found.left_out:
+        typer.echo(f"{found.left_out:,} detections of other images of the dataset were left out.")
+    if not found.detections:
         typer.echo("note: there is no detection of these images")
-    for note in about["notes"]:
+    for note in found.notes:
         typer.echo(f"note: {note}")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from rsbench.metric_names import plain_classes
 
-_OF_CLASS = ("AP", "AP50", "AP75", "AR", "AR50", "AR75", "F1", "F1_75")
+OF_CLASS = ("AP", "AP50", "AP75", "AR", "AR50", "AR75", "F1", "F1_75")
+"""The scores that each class has, too."""
 MAIN = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR", "AR50", "AR75", "ARs", "ARm", "ARl", "F1", "F1_75")
 """The scores that are no score of one class."""
 
@@ -27,7 +28,7 @@ def score_names(classes: Sequence[str]) -> list[str]:
     Raises:
         ValueError: two classes would have one name.
     """
-    return [*MAIN, *(f"{metric}_{name}" for metric in _OF_CLASS for name in plain_classes(classes))]
+    return [*MAIN, *(f"{metric}_{name}" for metric in OF_CLASS for name in plain_classes(classes))]
 
 
 def score_array(

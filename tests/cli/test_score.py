@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import detection_cases as cases
+import faster_coco_eval
 import numpy as np
 import pytest
 import tiny_detection as tiny
 
+import rsbench
 from rsbench.cli import _main
 from rsbench.detection.coco_results import write_coco_results
 from rsbench.detection.detections import Detections
@@ -76,6 +78,8 @@ def test_json_has_the_figures_of_the_part_in_percent(call, boxes):
     }  # fmt: skip
     assert (found["objects"], found["crowd_regions"]) == (20, 1)
     assert found["detections"] == 21
+    assert (found["level"], found["resamples"]) == (0.95, 1000)
+    assert found["versions"] == {"rsbench": rsbench.__version__, "faster-coco-eval": faster_coco_eval.__version__}
 
 
 def test_the_table_shows_main_figures_with_intervals_and_every_class(call, boxes):
@@ -98,7 +102,7 @@ def test_all_parts_and_detections_of_other_parts(call, tmp_path, boxes):
     whole = json.loads(call("tiny-boxes", tmp_path / "all.json", "--split", "all", "--json", "--no-intervals")[1])
     assert whole["images"] == 16
     assert whole["metrics"]["all/AP"] == pytest.approx(100 * evaluate(truth, found, "bbox").values["AP"])
-    assert whole["intervals"] == {}
+    assert (whole["intervals"], whole["resamples"], "level" in whole) == ({}, 0, False)
     part = json.loads(call("tiny-boxes", tmp_path / "all.json", "--json")[1])
     assert part["left_out"] == whole["detections"] - part["detections"] > 0
     assert "left out" in call("tiny-boxes", tmp_path / "all.json")[1]
