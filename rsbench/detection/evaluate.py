@@ -28,7 +28,8 @@ from rsbench.detection.masks import paste
 from rsbench.detection.metrics import AREA_RULE, Scores, bootstrap_scores, resamples_for
 from rsbench.detection.metrics import evaluate as score
 from rsbench.detection.pictures import draw_images
-from rsbench.detection.predictions import DetectionWriter, read_detections, write_predictions
+from rsbench.detection.prediction_writer import DetectionWriter, write_predictions
+from rsbench.detection.predictions import read_detections
 from rsbench.detection.train import build, check_request, fit
 from rsbench.detection.truth import Kind, Truth, truth_of
 from rsbench.errors import RsbenchError, RunError

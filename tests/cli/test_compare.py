@@ -12,7 +12,7 @@ import pytest
 from rsbench.cli import _main
 from rsbench.detection.detections import Detections
 from rsbench.detection.metrics import evaluate, paired_difference
-from rsbench.detection.predictions import write_predictions
+from rsbench.detection.prediction_writer import write_predictions
 from rsbench.records import Store
 from rsbench.segmentation.metrics import score_array, scores
 from rsbench.segmentation.predictions import PredictionWriter, confusions

@@ -11,7 +11,7 @@ from rsbench.datasets.detection import Objects
 from rsbench.detection.detections import Detections
 from rsbench.detection.metrics import evaluate
 from rsbench.detection.pictures import best_detections, draw_images, panel
-from rsbench.detection.predictions import write_predictions
+from rsbench.detection.prediction_writer import write_predictions
 from rsbench.detection.truth import truth_of
 from rsbench.drawing import FALSE, MISSED, RIGHT
 

@@ -12,14 +12,8 @@ import pytest
 from rsbench.detection.coco_results import read_coco_results, write_coco_results, write_coco_truth
 from rsbench.detection.detections import Detections
 from rsbench.detection.metrics import evaluate, scores_of
-from rsbench.detection.predictions import (
-    DetectionWriter,
-    about_of,
-    match_columns,
-    read_detections,
-    read_matches,
-    write_predictions,
-)
+from rsbench.detection.prediction_writer import DetectionWriter, write_predictions
+from rsbench.detection.predictions import about_of, match_columns, read_detections, read_matches
 from rsbench.errors import RunError, UserError
 
 

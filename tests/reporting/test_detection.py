@@ -9,7 +9,7 @@ import pytest
 
 from rsbench.detection.detections import Detections
 from rsbench.detection.metrics import bootstrap_scores, evaluate, scores_of
-from rsbench.detection.predictions import write_predictions
+from rsbench.detection.prediction_writer import write_predictions
 from rsbench.records import Store
 from rsbench.reporting.intervals import Predictions, interval_over_items
 from rsbench.reporting.table import build_table
