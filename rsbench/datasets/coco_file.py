@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from rsbench.datasets.boxes import fault_of_boxes
 from rsbench.datasets.coco_masks import fault_of, to_rle
 from rsbench.datasets.detection import Objects, no_objects
 from rsbench.datasets.layout import list_names
+from rsbench.datasets.numbers import is_finite, is_whole
 from rsbench.errors import UserError, near_miss
 
-_EDGE = 1.0  # pixels that a box may reach beyond the image: tools differ in whether they count the last pixel
 _PLURALS = {"image": "images", "annotation": "annotations", "category": "categories"}
 _RESTORE = "Restore the file from its archive, or correct it."
 
@@ -99,12 +99,13 @@ def read_coco(path: str | Path, classes: Sequence[str], *, masks: bool) -> CocoF
     wanted = ("id", "image_id", "category_id", "bbox", "area", *(["segmentation"] if masks else []))
     for annotation in _entries(path, data["annotations"], "annotation", wanted):
         number = annotation["id"]
+        for key in ("image_id", "category_id"):
+            if not is_whole(annotation[key]):
+                raise _fault(path, f"annotation {number} has the {key} {_short(annotation[key])}, no whole number")
         if annotation["image_id"] not in sizes:
-            raise _fault(
-                path, f"annotation {number} is of the image {annotation['image_id']!r}, which it does not list"
-            )
+            raise _fault(path, f"annotation {number} is of the image {annotation['image_id']}, which it does not list")
         if annotation["category_id"] not in label_of:
-            raise _fault(path, f"annotation {number} is of the unknown category {annotation['category_id']!r}")
+            raise _fault(path, f"annotation {number} is of the unknown category {annotation['category_id']}")
         by_image.setdefault(annotation["image_id"], []).append(annotation)
     objects = {}
     for image_id, found in by_image.items():
@@ -152,8 +153,9 @@ def _entries(path: Path, found: Any, what: str, wanted: Iterable[str]) -> list[d
         if missing:
             who = f"{what} {entry['id']}" if "id" in entry else f"entry {place} among its {plural}"
             raise _fault(path, f"{who} lacks {', '.join(missing)}")
-        if not _whole(entry["id"]):
-            raise _fault(path, f"entry {place} among its {plural} has the id {entry['id']!r}, which is no whole number")
+        if not is_whole(entry["id"]):
+            reason = f"has the id {_short(entry['id'])}, which is no whole number"
+            raise _fault(path, f"entry {place} among its {plural} {reason}")
     _once(path, (entry["id"] for entry in found), f"two {plural} have the id")
     return found
 
@@ -161,8 +163,8 @@ def _entries(path: Path, found: Any, what: str, wanted: Iterable[str]) -> list[d
 def _read_images(path: Path, found: Any) -> dict[str, CocoImage]:
     entries = _entries(path, found, "image", ("id", "file_name", "height", "width"))
     for entry in entries:
-        if not all(_whole(entry[key]) and entry[key] > 0 for key in ("height", "width")):
-            raise _fault(path, f"image {entry['id']} has the size {entry['width']!r} x {entry['height']!r}")
+        if not all(is_whole(entry[key]) and entry[key] > 0 for key in ("height", "width")):
+            raise _fault(path, f"image {entry['id']} has the size {_short(entry['width'])} x {_short(entry['height'])}")
         if not isinstance(entry["file_name"], str) or not entry["file_name"]:
             raise _fault(path, f"image {entry['id']} has the file name {entry['file_name']!r}")
     _once(path, (entry["file_name"] for entry in entries), "two images have the file name")
@@ -189,45 +191,28 @@ def _boxes(path: Path, found: Sequence[Mapping[str, Any]], size: tuple[int, int]
     """Returns the boxes of an image, float64 (N, 4), checked against its height and width."""
     for one in found:
         box = one["bbox"]
-        if not (isinstance(box, list) and len(box) == 4 and all(_finite(value) for value in box)):
+        if not (isinstance(box, list) and len(box) == 4 and all(map(is_finite, box))):
             raise _fault(path, f"annotation {one['id']}: its box {_short(box)} is not four finite numbers")
     boxes = np.array([one["bbox"] for one in found], np.float64)
-    left, top, right, bottom = *boxes[:, :2].T, *(boxes[:, :2] + boxes[:, 2:]).T
-    height, width = size
-    for bad, reason in (
-        ((boxes[:, 2:] <= 0).any(axis=1), "has no extent"),
-        ((right <= 0) | (bottom <= 0) | (left >= width) | (top >= height), "lies outside the image"),
-        (
-            (np.minimum(left, top) < -_EDGE) | (right > width + _EDGE) | (bottom > height + _EDGE),
-            "reaches beyond the image",
-        ),
-    ):
-        if bad.any():
-            one = found[int(np.argmax(bad))]
-            where = f" of {width} x {height} pixels (id {one['image_id']})" if "image" in reason else ""
-            raise _fault(path, f"annotation {one['id']}: its box {_short(one['bbox'])} {reason}{where}")
+    if fault := fault_of_boxes(boxes, size):
+        row, reason = fault
+        one = found[row]
+        where = f" (id {one['image_id']})" if "image" in reason else ""
+        raise _fault(path, f"annotation {one['id']}: its box {_short(one['bbox'])} {reason}{where}")
     return boxes
 
 
 def _area(path: Path, one: Mapping[str, Any]) -> float:
-    if not _finite(one["area"]) or one["area"] < 0:
-        raise _fault(path, f"annotation {one['id']} has the area {one['area']!r}")
+    if not is_finite(one["area"]) or one["area"] < 0:
+        raise _fault(path, f"annotation {one['id']} has the area {_short(one['area'])}")
     return float(one["area"])
 
 
 def _crowd(path: Path, one: Mapping[str, Any]) -> bool:
     value = one.get("iscrowd", 0)
     if value not in (0, 1):
-        raise _fault(path, f"annotation {one['id']} has iscrowd {value!r}, which is neither 0 nor 1")
+        raise _fault(path, f"annotation {one['id']} has iscrowd {_short(value)}, which is neither 0 nor 1")
     return bool(value)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _once(path: Path, values: Iterable[Any], what: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from itertools import cycle
 from typing import Any
 
 from pycocotools import mask as coco_mask
 
 from rsbench.datasets.detection import RLE
+from rsbench.datasets.numbers import is_finite, is_whole
 
 _FAR = 1.0  # of the image's sides: pycocotools walks along every edge, and takes for ever on one that never ends
 _LONGEST = 7  # characters of a run length in compressed form: 5 bits each, more than any image needs
@@ -29,7 +29,7 @@ def fault_of(segmentation: Any, shape: tuple[int, int]) -> str:
     if not isinstance(segmentation, list) or not segmentation:
         return "its segmentation is neither polygons nor run lengths"
     for place, polygon in enumerate(segmentation, start=1):
-        if not isinstance(polygon, list) or not all(_number(value) for value in polygon):
+        if not isinstance(polygon, list) or not all(map(is_finite, polygon)):
             return f"its polygon {place} is no list of finite numbers"
         if len(polygon) % 2:
             return f"its polygon {place} has {len(polygon)} coordinates, an odd number"
@@ -61,10 +61,10 @@ def to_rle(segmentation: Any, shape: tuple[int, int]) -> RLE:
 def _fault_of_runs(segmentation: dict[str, Any], shape: tuple[int, int]) -> str:
     """Checks the size and that the runs fill the image: pycocotools reads past the end of those that do not."""
     size, counts = segmentation.get("size"), segmentation.get("counts")
-    if not isinstance(size, list) or tuple(size) != shape:
+    if not isinstance(size, list) or tuple(size) != shape or not all(map(is_whole, size)):
         return f"its run lengths are of the size {size}, its image has {list(shape)}"
     runs = counts if isinstance(counts, list) else _uncompress(counts)
-    if runs is None or not all(isinstance(run, int) and run >= 0 for run in runs):
+    if runs is None or not all(is_whole(run) and run >= 0 for run in runs):
         return "its run lengths cannot be read"
     if sum(runs) != shape[0] * shape[1]:
         return f"its run lengths cover {sum(runs):,} pixels, its image has {shape[0] * shape[1]:,}"
@@ -91,7 +91,3 @@ def _uncompress(counts: Any) -> list[int] | None:
         runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = length = 0
     return None if length else runs
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

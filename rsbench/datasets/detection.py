@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from rsbench.datasets.detection_checks import Fault, check_description, checked_objects
 from rsbench.datasets.items import check_items, fingerprint
 from rsbench.errors import UserError
 
@@ -31,7 +32,7 @@ class Objects:
         boxes: float64 (N, 4): left, top, width, height in pixels; (0, 0) is the outer corner of the first pixel.
         labels: int64 (N,), indices into the classes.
         areas: float64 (N,), square pixels: what decides between small, medium and large.
-        crowd: bool (N,): regions in which a detection counts neither as right nor as wrong; nothing is learned there.
+        crowd: bool (N,): regions in which a detection counts neither as right nor as wrong; background in training.
         masks: N run-length codes of the size of the image; None where the dataset has boxes alone.
     """
 
@@ -68,8 +69,14 @@ class DetectionDataset:
         masks: whether objects have masks.
         policies: what was decided while reading, such as ``difficult: keep``; plain JSON, part of a run's identity.
         notes: sentences that belong beside every number, without a full stop.
+        digest: ``digest(key)`` returns the bytes that stand for the contents of an item in the fingerprint, where its
+            files are not the same for everybody who has the dataset; those of its files by default.
 
     The readers raise a UserError that names the file (and line or id) at fault.
+
+    Raises:
+        UserError: the description does not fit together: an item in two parts or without a number, two of the same
+            number, two classes of one name, a part without items.
     """
 
     name: str
@@ -84,16 +91,23 @@ class DetectionDataset:
     masks: bool
     policies: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    digest: Callable[[str], bytes] | None = None
     _known: dict[str, Objects] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", MappingProxyType({part: tuple(ids) for part, ids in self.parts.items()}))
         object.__setattr__(self, "policies", MappingProxyType(dict(self.policies)))
+        check_description(self)
+        plain = {key: int(number) for key, number in self.image_ids.items()}  # JSON takes no numbers of numpy's
+        object.__setattr__(self, "image_ids", MappingProxyType(plain))
+        object.__setattr__(self, "category_ids", tuple(map(int, self.category_ids)))
+        object.__setattr__(self, "classes", tuple(self.classes))
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over id and contents of all used items and over the policies; read once, then remembered."""
-        return fingerprint(self.parts, self.files, [json.dumps(dict(self.policies), sort_keys=True).encode()])
+        more = [json.dumps(dict(self.policies), sort_keys=True).encode()]
+        return fingerprint(self.parts, self.files, more, self.digest)
 
     def objects(self, key: str) -> Objects:
         """Returns the objects of an item; they are read and checked once, then remembered.
@@ -103,9 +117,21 @@ class DetectionDataset:
         """
         if key not in self._known:
             found = self.read_objects(key)
-            self._check_objects(key, found)
-            self._known[key] = found
+            if not isinstance(found, Objects):
+                self._refuse(key, f"its objects are of the type {type(found).__name__}, not Objects")
+            try:
+                self._known[key] = checked_objects(found, self.size(key), len(self.classes), self.masks)
+            except Fault as fault:
+                self._refuse(key, fault.reason, fault.remedy)
         return self._known[key]
+
+    def labelled(self, part: str) -> int:
+        """Returns how many objects of a part are there to be found, crowds left out; it reads all of them.
+
+        Raises:
+            UserError: as for ``objects``.
+        """
+        return sum(int(np.count_nonzero(~self.objects(key).crowd)) for key in self.parts[part])
 
     def load(self, key: str) -> tuple[np.ndarray, Objects]:
         """Decodes one image, uint8 (H, W, 3), and returns it with its objects. Several threads may call it.
@@ -114,6 +140,8 @@ class DetectionDataset:
             UserError: image or objects cannot be read, or do not belong together.
         """
         image = self.read_image(key)
+        if not isinstance(image, np.ndarray):
+            self._refuse(key, f"its image is of the type {type(image).__name__}, not an array of numpy")
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             self._refuse(key, f"its image is {image.dtype} {image.shape}, not uint8 (H, W, 3)")
         if image.shape[:2] != tuple(self.size(key)):
@@ -124,20 +152,8 @@ class DetectionDataset:
         """Loads every used item once; UserError that names the first bad files and counts them all."""
         check_items(self.parts, self.load, "images", report)
 
-    def _check_objects(self, key: str, found: Objects) -> None:
-        count = len(found.boxes)
-        shapes = {"boxes": (count, 4), "labels": (count,), "areas": (count,), "crowd": (count,)}
-        for name, shape in shapes.items():
-            if getattr(found, name).shape != shape:
-                self._refuse(key, f"its {name} have the shape {getattr(found, name).shape}, not {shape}")
-        if self.masks != (found.masks is not None) or (found.masks is not None and len(found.masks) != count):
-            self._refuse(key, f"it has {count} boxes and {found.masks and len(found.masks)} masks")
-        if not np.isfinite(found.boxes).all() or (found.boxes[:, 2:] <= 0).any():
-            self._refuse(key, "a box has no extent or is not finite")
-        if count and not 0 <= found.labels.min() <= found.labels.max() < len(self.classes):
-            self._refuse(key, f"a label is none of the {len(self.classes)} classes")
-
-    def _refuse(self, key: str, reason: str) -> NoReturn:
+    def _refuse(self, key: str, reason: str, more: str = "") -> NoReturn:
         """Says what a reader must not return."""
         names = ", ".join(map(str, self.files(key)))
-        raise UserError(f"The item {key!r} of {self.name} is not valid: {reason} ({names}).", "Correct its reader.")
+        hint = f"Correct its reader. {more}".strip()
+        raise UserError(f"The item {key!r} of {self.name} is not valid: {reason} ({names}).", hint)

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from rsbench.datasets.classes import DOTA as CLASSES
+from rsbench.datasets.numbers import FAR
 from rsbench.errors import UserError, near_miss
 
 _LATER = {"container-crane": "1.5", "airport": "2.0", "helipad": "2.0"}  # classes that v1.0 does not have
@@ -96,11 +97,13 @@ def polygonal(shapes: np.ndarray) -> np.ndarray:
 
 def _coordinate(where: str, word: str) -> float:
     try:
-        value = float(word)
+        value = float("" if "_" in word or not word.isascii() else word)  # Python reads 1_0 as 10
     except ValueError:
         raise UserError(f"{where}: the coordinate {word!r} is no number.", _FORM) from None
     if not math.isfinite(value):
         raise UserError(f"{where}: the coordinate {word!r} is not finite.", _FORM)
+    if abs(value) > FAR:
+        raise UserError(f"{where}: the coordinate {word!r} lies beyond {FAR:,.0f} pixels.", _FORM)
     return value
 
 

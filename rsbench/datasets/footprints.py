@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import os
 import re
 import threading
@@ -24,6 +23,7 @@ from rasterio.errors import CRSError
 from rasterio.features import rasterize
 from rasterio.transform import Affine
 
+from rsbench.datasets.numbers import is_finite
 from rsbench.errors import UserError
 
 _OUTSIDE = 1.0  # pixels that a footprint may lie beyond the edge of its tile: the cut of tile and footprint is inexact
@@ -241,19 +241,12 @@ def _ring(ring: Any, fault: Callable[[str], UserError]) -> np.ndarray:
     if len(ring) < 4:
         raise fault(f"has a ring of {len(ring)} points, where a ring takes 4 or more")
     numbers = [value for point in ring for value in point[:2]]
-    if not all(_is_finite(value) for value in numbers):
+    if not all(map(is_finite, numbers)):
         raise fault("has a coordinate that is not a finite number")
     points = np.array(numbers, np.float64).reshape(-1, 2)
     if not np.array_equal(points[0], points[-1]):
         raise fault("has a ring that is not closed: its last point is not its first")
     return points
-
-
-def _is_finite(value: Any) -> bool:
-    try:
-        return type(value) in (int, float) and math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floating-point ones
-        return False
 
 
 def _place(polygons: tuple[Rings, ...], grid: Grid, fault: Callable[[str], UserError]) -> None:

@@ -22,17 +22,23 @@ def all_items(parts: Parts) -> list[str]:
     return sorted({key for ids in parts.values() for key in ids})
 
 
-def fingerprint(parts: Parts, files: Callable[[str], tuple[Path, ...]], more: Iterable[bytes] = ()) -> str:
+def fingerprint(
+    parts: Parts,
+    files: Callable[[str], tuple[Path, ...]],
+    more: Iterable[bytes] = (),
+    digest: Callable[[str], bytes] | None = None,
+) -> str:
     """Returns the SHA-256 over id and contents of all used items, in sorted order of the ids.
 
     Args:
         parts: item ids of each part.
         files: ``files(key)`` returns the files that an item is made of.
         more: what else belongs to the dataset.
+        digest: ``digest(key)`` returns what stands for the contents of an item, in place of those of its files.
     """
     total = hashlib.sha256()
     for key in all_items(parts):
-        contents = hashlib.sha256(b"".join(_file_sha256(path) for path in files(key)))
+        contents = hashlib.sha256(digest(key) if digest else b"".join(file_sha256(path) for path in files(key)))
         total.update(key.encode() + b"\0" + contents.digest())
     for data in more:
         total.update(hashlib.sha256(data).digest())
@@ -83,7 +89,8 @@ def check_items(
         raise UserError(f"{' '.join(one.message for one in bad[:_SHOWN])}{more}", hint)
 
 
-def _file_sha256(path: Path) -> bytes:
+def file_sha256(path: Path) -> bytes:
+    """Returns the SHA-256 of a file; UserError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from faster_coco_eval.core import mask as run_lengths
 
 from rsbench.datasets.coco_masks import fault_of, to_rle
 from rsbench.datasets.detection import RLE
+from rsbench.datasets.numbers import FAR, is_finite, is_whole
 from rsbench.detection.detections import Detections
 from rsbench.detection.truth import Kind, Truth, plain
 from rsbench.errors import UserError
@@ -133,12 +133,12 @@ def read_coco_results(
         if missing:
             _refuse(path, number, f"it lacks {', '.join(sorted(missing))}")
         image, category, score = entry["image_id"], entry["category_id"], entry["score"]
-        if not _whole(image) or (image not in item_of and image not in others):
+        if not is_whole(image) or (image not in item_of and image not in others):
             _refuse(path, number, f"the dataset has no image with the id {image!r}", _ids_of(truth))
-        if not _whole(category) or category not in label_of:
+        if not is_whole(category) or category not in label_of:
             known = ", ".join(f"{n} {name}" for n, name in zip(truth.category_ids, truth.classes, strict=True))
             _refuse(path, number, f"the dataset has no category with the id {category!r}", f"It has {known}.")
-        if not _finite(score):
+        if not is_finite(score):
             _refuse(path, number, f"its score {score!r} is no finite number")
         box = _box(path, number, entry["bbox"]) if "bbox" in entry else None
         if image in others:
@@ -181,25 +181,13 @@ def _entries(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def _box(path: str | os.PathLike[str], number: int, box: Any) -> list[float]:
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_finite, box)):
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_finite, box)):
         _refuse(path, number, f"its bbox {str(box)[:80]} is not four finite numbers")
     if box[2] < 0 or box[3] < 0:
         _refuse(path, number, f"its bbox {box} has a negative extent (it is left, top, width, height)")
+    if max(map(abs, box)) > FAR:
+        _refuse(path, number, f"its bbox {str(box)[:80]} reaches further than {FAR:,.0f} pixels")
     return [float(value) for value in box]
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _finite(value: Any) -> bool:
-    """Whether it is a number that a float holds; an integer may be too large for that."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
 
 
 def _ids_of(truth: Truth) -> str:
