@@ -127,7 +127,8 @@ def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple
     if data == "demo":
         if split or download:
             raise UserError(
-                "Demo scenes are drawn here and have a split of their own.", "Leave out --split and --download."
+                "Demo scenes are drawn here and have a split of their own.",
+                "Leave out --split (--partition of rsbench score) and --download.",
             )
         root = cache_home() / "demo" / __version__ / f"{task.name}-{DEMO_SEED}"
         if not root.exists():
@@ -141,7 +142,8 @@ def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple
             raise UserError(f"{task.title} cannot be fetched by a program.", f"Get it from {task.url}.")
         task.download(root)  # returns at once if it is there; goes on where it broke off
     if not data and not root.exists():
-        hint = "Pass --data DIR, --download to fetch it, or --data demo to try with procedural scenes."
+        fetch = "; rsbench run --download fetches it" if task.download else ""
+        hint = f"Pass --data DIR, or --data demo to try with procedural scenes{fetch}."
         raise UserError(f"{task.title} is not at {root}.", hint)
     resolved = resolve_split(chosen, root)
     return task.open(root, resolved), resolved, "real"

@@ -18,7 +18,7 @@ from rsbench.datasets.dota_prepare import MANIFEST, read_manifest
 from rsbench.datasets.dota_tiles import Counts
 from rsbench.datasets.images import load_image
 from rsbench.datasets.layout import list_names
-from rsbench.datasets.splits import SplitList
+from rsbench.datasets.splits import SplitList, the_partition
 from rsbench.errors import UserError
 
 Truths = Mapping[str, CocoFile]
@@ -104,7 +104,7 @@ def read_parts(folder: Path, parts: list[str]) -> dict[str, CocoFile]:
         if part not in known:
             raise UserError(
                 f"{folder} has no part {part!r}: it has {list_names(known)}.",
-                "Take --split official where train and val are there, and --split present elsewhere.",
+                f"With train and val take {the_partition('official')}, and elsewhere {the_partition('present')}.",
             )
         if not (folder / f"{part}.json").is_file():
             raise UserError(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsbench.datasets.layout import is_system, list_names
+from rsbench.datasets.layout import descend, is_system, list_names
 from rsbench.errors import UserError
 
 TITLE = "DOTA v1.0"
@@ -60,11 +60,11 @@ def find_parts(root: str | Path) -> dict[str, tuple[Source, ...]]:
     if not root.is_dir():
         raise UserError(f"There is no folder {root} with {TITLE}.", GET)
     try:
-        for base in (root, *(folder for name in _BASES for folder in _descend(root, name))):
-            parts = {part: folder for part in PARTS for folder in _descend(base, part)}
+        for base in (root, *(folder for name in _BASES for folder in descend(root, name))):
+            parts = {part: folder for part in PARTS for folder in descend(base, part)}
             if parts:
                 return {part: _sources(folder) for part, folder in parts.items()}
-            if _descend(base, "images"):
+            if descend(base, "images"):
                 return {FLAT: _sources(base)}
         if root.name.lower() in ("images", "labeltxt"):
             raise UserError(f"{root} is the folder {root.name} of {TITLE}.", f"Give the folder above: {root.parent}.")
@@ -101,7 +101,7 @@ def _image_folders(folder: Path) -> list[Path]:
     """Returns the folders that hold images: ``images`` and what lies in it, also of ``part1``, ``part2``, ..."""
     archives = [folder / entry.name for entry in os.scandir(folder) if _PART.fullmatch(entry.name) and entry.is_dir()]
     found = []
-    for top in (place for base in (folder, *sorted(archives)) for place in _descend(base, "images")):
+    for top in (place for base in (folder, *sorted(archives)) for place in descend(base, "images")):
         for place, folders, files in os.walk(top):
             deep = len(Path(place).relative_to(top).parts)
             folders[:] = sorted(name for name in folders if not is_system(name)) if deep < _DEPTH else []
@@ -111,11 +111,11 @@ def _image_folders(folder: Path) -> list[Path]:
 
 
 def _label_folder(folder: Path) -> Path:
-    candidates = [place for name in _LABELS for place in _descend(folder, name)]
+    candidates = [place for name in _LABELS for place in descend(folder, name)]
     for place in candidates:
         if any(path.suffix.lower() == ".txt" for path in place.iterdir()):
             return place
-    later = [place for name in _LATER for place in _descend(folder, name)]
+    later = [place for name in _LATER for place in descend(folder, name)]
     if later:
         raise UserError(
             f"{later[0]} holds labels of a later version of DOTA, and there are none of v1.0 in {folder}.",
@@ -148,11 +148,3 @@ def _files(folders: Iterable[Path], suffixes: tuple[str, ...], what: str) -> Map
             f"{TITLE} has files of another kind among its {what}: {list_names(foreign)}.", "Move them away."
         )
     return found
-
-
-def _descend(base: Path, name: str) -> list[Path]:
-    """Returns the folders ``base/name`` whatever the case of their letters."""
-    first, _, rest = name.lower().partition("/")
-    entries = sorted(os.scandir(base), key=lambda entry: entry.name)
-    found = [base / entry.name for entry in entries if entry.name.lower() == first and entry.is_dir()]
-    return [deeper for folder in found for deeper in _descend(folder, rest)] if rest else found

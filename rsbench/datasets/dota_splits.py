@@ -9,7 +9,7 @@ from pathlib import Path
 from rsbench.datasets.dota import find_tiles, read_parts
 from rsbench.datasets.dota_layout import PARTS, TITLE
 from rsbench.datasets.dota_prepare import read_manifest
-from rsbench.datasets.splits import SplitList
+from rsbench.datasets.splits import SplitList, the_partition
 from rsbench.errors import UserError
 
 TRAIN = 0.75  # of the images of an undivided folder
@@ -40,7 +40,7 @@ def present(root: Path) -> SplitList:
     if len(parts) > 1:
         raise UserError(
             f"{TITLE} in {folder} has the parts {' and '.join(parts)}: nothing is left to draw.",
-            "Take --split official.",
+            f"Take {the_partition('official')}.",
         )
     (part,) = parts
     tiles: dict[str, list[str]] = {}

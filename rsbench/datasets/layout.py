@@ -186,6 +186,16 @@ def _scan(base: Path) -> tuple[dict[str, int], set[str]]:
     return present, folders
 
 
+def descend(base: Path, name: str) -> list[Path]:
+    """Returns the folders ``base/name`` whatever the case of their letters, sorted; ``.`` is ``base`` itself."""
+    if name == ".":
+        return [base]
+    first, _, rest = name.lower().partition("/")
+    entries = sorted(os.scandir(base), key=lambda entry: entry.name)
+    found = [base / entry.name for entry in entries if entry.name.lower() == first and entry.is_dir()]
+    return [deeper for folder in found for deeper in descend(folder, rest)] if rest else found
+
+
 def is_system(name: str) -> bool:
     """Whether a file or folder is hidden, or one that a system leaves behind."""
     return name.startswith(".") or name.lower() in _SYSTEM_FILES

@@ -71,6 +71,15 @@ def spell(pattern: str, class_name: str, number: int) -> str:
     return _FIELD.sub(lambda m: class_name if m[1] == "class" else str(number).zfill(int(m[2] or 0)), pattern)
 
 
+def the_partition(name: str) -> str:
+    """Returns a partition and the options that take it, for the remedy of a message.
+
+    >>> the_partition("present")
+    'the partition present (rsbench run --split present, rsbench score --partition present)'
+    """
+    return f"the partition {name} (rsbench run --split {name}, rsbench score --partition {name})"
+
+
 def resolve_split(split: Split, root: str | Path) -> SplitList:
     """Returns the partition that a Split stands for: read from its file, or drawn from the files under ``root``.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsbench.datasets.layout import is_system, list_names
-from rsbench.datasets.splits import SplitList
+from rsbench.datasets.layout import descend, is_system, list_names
+from rsbench.datasets.splits import SplitList, the_partition
 from rsbench.errors import UserError
 
 _SIDECARS = (".aux.xml", ".ovr", ".msk", ".tfw", ".qmd", ".qix")  # that GDAL and desktop programs leave beside a file
@@ -140,7 +140,7 @@ def tiles_of(root: str | Path, layout: TileLayout, split: SplitList) -> dict[str
         if keys:
             raise UserError(
                 f"{layout.title} in {found.images} {does} {split.name!r}: {list_names(sorted(keys, key=number_of))}.",
-                f"{hint}, or take --split present, which divides the tiles that are there.",
+                f"{hint}, or take {the_partition('present')}: it divides the tiles that are there.",
             )
     return {key: files[key] for key in expected}
 
@@ -165,14 +165,14 @@ def _find_folders(root: Path, layout: TileLayout) -> tuple[Path, Path]:
     put = f"Put it so that {root / layout.example} exists."
     if not root.is_dir():
         raise UserError(f"There is no folder {root} with {title}.", f"{get} {put}")
-    bases = [base for name in layout.bases for base in _descend(root, name)]
-    images = next((folder for base in bases for name in layout.images for folder in _descend(base, name)), None)
+    bases = [base for name in layout.bases for base in descend(root, name)]
+    images = next((folder for base in bases for name in layout.images for folder in descend(base, name)), None)
     if images is None:
         packed = [name for name in layout.tarballs for base in bases if (base / name).is_file()]
         if packed:
             raise UserError(f"{root} holds {title} in archives: {list_names(packed)}.", "Unpack them: tar xf FILE.")
         for name, what in layout.others.items():
-            if other := next((folder for base in bases for folder in _descend(base, name)), None):
+            if other := next((folder for base in bases for folder in descend(base, name)), None):
                 raise UserError(
                     f"{other} holds {what} of {title}, and there is no folder {layout.folder} with the 3-band ones.",
                     f"The networks take RGB: {layout.remedy}",
@@ -180,7 +180,7 @@ def _find_folders(root: Path, layout: TileLayout) -> tuple[Path, Path]:
         if above := _above(root, layout):
             raise UserError(f"{root} is the folder {_name(root)} of {title}.", f"Give the folder above: {above}.")
         raise UserError(f"{root} holds no {title}: no folder {layout.folder} was found.", f"{get} {put}")
-    candidates = [folder for name in layout.labels for folder in _descend(images.parent, name)]
+    candidates = [folder for name in layout.labels for folder in descend(images.parent, name)]
     for folder in candidates:  # geojson may hold the files or a folder of them
         if any(layout.label.fullmatch(path.name) for path in folder.iterdir()):
             return images, folder
@@ -203,21 +203,7 @@ def _above(root: Path, layout: TileLayout) -> Path | None:
         return parents[0]
     if name not in {path.rpartition("/")[2] for path in layout.labels}:
         return None
-    return next((above for above in parents[:3] if any(any(_descend(above, name)) for name in layout.images)), None)
-
-
-def _descend(base: Path, name: str) -> Iterator[Path]:
-    """Yields the folders ``base/name`` whatever the case of their letters."""
-    first, _, rest = name.partition("/")
-    if first == ".":
-        yield base
-        return
-    for entry in sorted(os.scandir(base), key=lambda entry: entry.name):
-        if entry.name.lower() == first and entry.is_dir():
-            if rest:
-                yield from _descend(Path(entry.path), rest)
-            else:
-                yield Path(entry.path)
+    return next((above for above in parents[:3] if any(any(descend(above, name)) for name in layout.images)), None)
 
 
 def _scan(

@@ -12,7 +12,7 @@ from rasterio.warp import transform as project
 
 from rsbench.datasets.footprints import Grid, wgs84
 from rsbench.datasets.geotiff import read_grid
-from rsbench.datasets.splits import SplitList, draw_order, make_split, write_split
+from rsbench.datasets.splits import SplitList, draw_order, make_split, the_partition, write_split
 from rsbench.datasets.tile_layout import Found, TileLayout
 from rsbench.errors import UserError
 
@@ -88,7 +88,7 @@ class TilePlan:
             few = "one block" if len(members) == 1 else f"{len(members)} blocks"
             raise UserError(
                 f"All {len(found)} tiles in {root} lie in {few} of {BLOCK / 1000:g} km.",
-                "Take --split present, or more tiles.",
+                f"Take {the_partition('present')}, or more tiles.",
             )
         first, *others = self.sizes
         given: dict[str, list[int]] = {part: [] for part in others}

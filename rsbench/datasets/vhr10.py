@@ -16,7 +16,7 @@ from rsbench.datasets.coco_file import CocoFile, read_coco
 from rsbench.datasets.detection import DetectionDataset, Objects
 from rsbench.datasets.images import load_image
 from rsbench.datasets.layout import list_names
-from rsbench.datasets.splits import SplitList
+from rsbench.datasets.splits import SplitList, the_partition
 from rsbench.datasets.vhr10_layout import ANNOTATIONS, POSITIVE, TITLE, find_folder, find_images
 from rsbench.errors import UserError
 
@@ -67,7 +67,7 @@ def _open(root: str | Path, split: SplitList, *, masks: bool) -> DetectionDatase
             names = list_names(sorted(key.rpartition("/")[2] for key in keys))
             raise UserError(
                 f"{TITLE} in {folder} {does}: {names}.",
-                f"{hint}, or take --split present, which divides the images that are there.",
+                f"{hint}, or take {the_partition('present')}: it divides the images that are there.",
             )
     used = {key: files[key] for key in sorted(expected)}
     policies = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rsbench.datasets.layout import is_system, list_names
+from rsbench.datasets.layout import descend, is_system, list_names
 from rsbench.errors import UserError
 
 TITLE = "NWPU VHR-10"
@@ -25,10 +25,10 @@ def find_folder(root: str | Path) -> Path:
     if not root.is_dir():
         raise UserError(f"There is no folder {root} with {TITLE}.", _GET)
     try:
-        places = [root, *_below(root, FOLDER)]
+        places = [root, *descend(root, FOLDER)]
         for name in ("vhr10", "vhr-10", "nwpu", "nwpu vhr-10"):
-            places += [place for inner in _below(root, name) for place in (inner, *_below(inner, FOLDER))]
-        found = [place for place in places if _below(place, POSITIVE)]
+            places += [place for inner in descend(root, name) for place in (inner, *descend(inner, FOLDER))]
+        found = [place for place in places if descend(place, POSITIVE)]
         if not found:
             packed = [
                 entry.name
@@ -59,7 +59,7 @@ def find_folder(root: str | Path) -> Path:
 
 def find_images(folder: Path) -> dict[str, Path]:
     """Returns the positive images by item id; UserError if something else lies there or a file is empty."""
-    images = _below(folder, POSITIVE)[0]
+    images = descend(folder, POSITIVE)[0]
     try:
         entries = [entry for entry in os.scandir(images) if not is_system(entry.name)]
         foreign = sorted(one.name for one in entries if not one.name.lower().endswith(".jpg") or not one.is_file())
@@ -75,9 +75,3 @@ def find_images(folder: Path) -> dict[str, Path]:
     if not entries:
         raise UserError(f"{images} holds no image of {TITLE}.", _GET)
     return {f"{POSITIVE}/{name}": images / name for name in sorted(entry.name for entry in entries)}
-
-
-def _below(folder: Path, name: str) -> list[Path]:
-    """Returns the folders of that name, whatever the case of their letters."""
-    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    return [folder / entry.name for entry in entries if entry.name.lower() == name.lower() and entry.is_dir()]

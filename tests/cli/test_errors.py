@@ -38,7 +38,7 @@ def nothing_is_written(tmp_path, monkeypatch):
         (("run", "--method", "random", "--task", "eurosatt"), ("no task 'eurosatt'", "Did you mean 'eurosat'?")),
         ((*DEMO, "--protocol", "swpt"), ("'eurosat' has no protocol 'swpt'", "Did you mean 'swept'?")),
         ((*RUN, "--split", "secco"), ("'eurosat' has no split 'secco'", "Did you mean 'seco'?")),
-        ((*DEMO, "--split", "seco"), ("split of their own", "Leave out --split")),
+        ((*DEMO, "--split", "seco"), ("split of their own", "Leave out --split (--partition of rsbench score)")),
         # settings
         ((*DEMO, "--set", "epoch=3"), ("'paper' has no setting 'epoch'", "Did you mean 'epochs'?")),
         ((*DEMO, "--set", "epochs=many"), ("epochs='many' cannot be read", "a whole number")),

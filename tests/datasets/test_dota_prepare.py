@@ -330,7 +330,7 @@ def test_images_of_one_folder_are_divided_with_all_their_tiles(tmp_path: Path) -
     prepare(tmp_path, settings=SMALL)
     with pytest.raises(UserError, match="has no part 'train'") as error:
         official(tmp_path)
-    assert "--split present" in error.value.hint
+    assert "rsbench run --split present, rsbench score --partition present" in error.value.hint
     split = present(tmp_path)
     open_dota(tmp_path, split).check()
     sources = {part: {key[4:].partition("__")[0] for key in ids} for part, ids in split.parts.items()}

@@ -348,7 +348,10 @@ def test_remedies_of_several_faults(root: Path) -> None:
 def test_remedies_are_named(root: Path) -> None:
     with pytest.raises(UserError) as error:
         open_rio(root, some(1, 2, 3))
-    assert "--split present" in error.value.hint and "img10" in error.value.message
+    assert (
+        "rsbench run --split present, rsbench score --partition present" in error.value.hint
+        and "img10" in error.value.message
+    )
     with pytest.raises(UserError) as error:
         open_rio(root / "absent", FOUR)
     assert "aws s3 cp --no-sign-request s3://spacenet-dataset/" in error.value.hint

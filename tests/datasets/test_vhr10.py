@@ -124,7 +124,7 @@ def test_images_that_do_not_belong_to_the_split(folder: Path) -> None:
     (folder / POSITIVE / "651.jpg").write_bytes(b"x")
     with pytest.raises(UserError, match=r"unknown to the split 'some': 651\.jpg") as error:
         open_boxes(folder, FIVE)
-    assert "--split present" in error.value.hint
+    assert "rsbench run --split present, rsbench score --partition present" in error.value.hint
     (folder / POSITIVE / "651.jpg").unlink()
     (folder / POSITIVE / "002.jpg").rename(folder / "002.jpg")
     with pytest.raises(UserError, match=r"lacks images of the split 'some': 002\.jpg"):
