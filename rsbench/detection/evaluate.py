@@ -30,8 +30,9 @@ from rsbench.detection.metrics import evaluate as score
 from rsbench.detection.pictures import draw_images
 from rsbench.detection.prediction_writer import DetectionWriter, write_predictions
 from rsbench.detection.predictions import read_detections
+from rsbench.detection.scoring import kind_of
 from rsbench.detection.train import build, check_request, fit
-from rsbench.detection.truth import Kind, Truth, truth_of
+from rsbench.detection.truth import Truth, truth_of
 from rsbench.errors import RsbenchError, RunError
 from rsbench.fabric import launch_on
 from rsbench.preprocessing import Preprocessor
@@ -199,7 +200,7 @@ def _score(
 def _scores(
     request: Request, parts: Sequence[str], found: Mapping[str, Mapping[str, Detections]], folder: Path
 ) -> Scored:
-    kind: Kind = "segm" if request.task.kind == "instance-segmentation" else "bbox"
+    kind = kind_of(request.task)
     max_dets: Any = request.protocol.settings["max_dets"]
     (folder / _COCO).mkdir(parents=True, exist_ok=True)
     metrics: dict[str, float] = {}
