@@ -17,6 +17,7 @@ from rsbench.datasets.dota_layout import GET, TITLE, find_parts
 from rsbench.datasets.dota_prepare import MANIFEST, read_manifest
 from rsbench.datasets.dota_tiles import Counts
 from rsbench.datasets.images import load_image
+from rsbench.datasets.items import file_sha256
 from rsbench.datasets.layout import list_names
 from rsbench.datasets.splits import SplitList, the_partition
 from rsbench.errors import UserError
@@ -33,6 +34,11 @@ def open_dota(root: str | Path, split: SplitList) -> DetectionDataset:
         root: a folder of tiles, or one that holds exactly one such folder.
         split: which tiles make up which part; its unused tiles may be there or not.
 
+    The fingerprint is that of the images and label files from which the tiles were cut, and of how: the bytes of the
+    tiles differ between libraries. Whoever takes it has every tile compared with what was cut, so that one that was
+    damaged or replaced is noticed; so are annotations that were changed, as soon as the folder is opened. Not noticed
+    is that a source has changed since the tiles were cut: the sources need not be there any more.
+
     Raises:
         UserError: there are no tiles yet, or not those of the split, or they are not valid.
     """
@@ -41,15 +47,15 @@ def open_dota(root: str | Path, split: SplitList) -> DetectionDataset:
     truths = read_parts(folder, sorted({key.partition("/")[0] for key in expected}))
     listed = {f"{part}/{name}" for part, truth in truths.items() for name in truth.images}
     there = {f"{part}/{name}" for part in truths for name in _names(folder / part)}
-    again = f"Run {_command(folder.parent, root)} again: it makes what is missing"
+    again = f"{_command(folder.parent, root)} again: it makes what is missing"
     for keys, does, hint in (
         (
             set(expected) - listed,
             f"has no tiles of the split {split.name!r} by the names",
             "Take a split of this folder",
         ),
-        (set(expected) - there, "lacks tiles", again),
-        (listed - set(expected) - set(split.unused), f"has tiles unknown to the split {split.name!r}", again),
+        (set(expected) - there, "lacks tiles", f"Run {again}"),
+        (listed - set(expected) - set(split.unused), f"has tiles unknown to the split {split.name!r}", f"Run {again}"),
     ):
         if keys:
             raise UserError(f"{TITLE} in {folder} {does}: {list_names(sorted(keys))}.", f"{hint}.")
@@ -68,9 +74,10 @@ def open_dota(root: str | Path, split: SplitList) -> DetectionDataset:
         policies={
             **manifest["settings"],
             "boxes": "horizontal, of the part of the quadrilateral in the tile",
-            "annotations": {part: f"sha256 {truth.sha256}" for part, truth in truths.items()},
+            "format": manifest["format"],
         },
         notes=_notes(truths),
+        digest=_Digests(folder, truths, again),
     )
 
 
@@ -97,21 +104,27 @@ def read_parts(folder: Path, parts: list[str]) -> dict[str, CocoFile]:
     """Reads the annotations of some parts of a folder of tiles.
 
     Raises:
-        UserError: a part is not there or not finished, or its file is not valid.
+        UserError: a part is not there or not finished, or its file is not valid or not the one that was prepared.
     """
-    known = read_manifest(folder)["parts"]
+    manifest = read_manifest(folder)
+    known, digests = manifest["parts"], manifest["annotations"]
+    again = f"Run {_command(folder.parent, folder.parent)} again"
     for part in parts:
         if part not in known:
             raise UserError(
                 f"{folder} has no part {part!r}: it has {list_names(known)}.",
                 f"With train and val take {the_partition('official')}, and elsewhere {the_partition('present')}.",
             )
-        if not (folder / f"{part}.json").is_file():
+        if part not in digests or not (folder / f"{part}.json").is_file():
             raise UserError(
                 f"The tiles of {part!r} in {folder} are not finished.",
-                f"Run {_command(folder.parent, folder.parent)} again: it goes on where it broke off.",
+                f"{again}: it goes on where it broke off.",
             )
-    return {part: _read(path, path.stat().st_mtime_ns) for part in parts for path in [folder / f"{part}.json"]}
+    truths = {part: _read(path, path.stat().st_mtime_ns) for part in parts for path in [folder / f"{part}.json"]}
+    for part, truth in truths.items():
+        if truth.sha256 != digests[part]:
+            raise UserError(f"{truth.path} is not the one that was prepared.", f"{again}: it is written anew.")
+    return truths
 
 
 @lru_cache(maxsize=2)
@@ -144,8 +157,36 @@ def _notes(truths: Truths) -> tuple[str, ...]:
     return tuple(f"{number:,} {text}" for number, text in said if number)
 
 
+class _Digests:
+    """What stands for a tile in the fingerprint: the digests of the image and the label file that it was cut from.
+
+    Args:
+        folder: of the tiles.
+        truths: annotations by part.
+        again: the command that makes the tile anew, as a sentence goes on.
+    """
+
+    def __init__(self, folder: Path, truths: Truths, again: str) -> None:
+        self.folder, self.again = folder, again
+        self.known = {
+            f"{part}/{name}": (bytes.fromhex(source["image"] + source["labels"]), digest)
+            for part, truth in truths.items()
+            for source in truth.info["sha256"].values()
+            for name, digest in source["tiles"].items()
+        }
+
+    def __call__(self, key: str) -> bytes:
+        sources, digest = self.known[key]
+        if file_sha256(self.folder / key).hex() != digest:
+            raise UserError(
+                f"The tile {self.folder / key} is not the one that was cut: it was damaged or replaced.",
+                f"Delete it and run {self.again}.",
+            )
+        return sources
+
+
 def _files(folder: Path, key: str) -> tuple[Path, ...]:
-    return (folder / key,)  # the annotations are one file of a part: its digest is among the policies
+    return (folder / key,)
 
 
 def _find(truths: Truths, key: str) -> CocoImage:

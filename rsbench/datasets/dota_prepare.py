@@ -19,12 +19,13 @@ from rsbench.datasets.classes import DOTA as CLASSES
 from rsbench.datasets.dota_layout import FLAT, TITLE, Source, find_parts
 from rsbench.datasets.dota_tiles import Counts, Settings
 from rsbench.datasets.dota_work import Job, cut_image, plan, read_note, write_json
+from rsbench.datasets.items import file_sha256
 from rsbench.errors import RunError, UserError
 from rsbench.locks import exclusive
 
 MANIFEST = "tiling.json"  # says that a folder is one of tiles, of which parts and with which settings
 SUMMARY = "summary.txt"
-FORMAT = 1
+FORMAT = 2  # to be raised when the same sources give other tiles or annotations: it is part of the fingerprint
 _NOTES = ".done"
 _FEW = 8  # images that are cut without processes of their own, which take a second to start
 _FIRST_ID = {FLAT: 1, "train": 1, "val": 1_000_001}  # of images: apart, so that both parts fit into one file
@@ -42,8 +43,8 @@ def prepare(
     """Cuts the images under ``root`` into tiles; what is done already is not done again.
 
     The result is a folder named after the settings: tiles in ``<part>/``, annotations in ``<part>.json``, settings in
-    ``tiling.json``, and what was counted in ``summary.txt``. An image or label file that has changed since, or a tile
-    that is gone, is made anew.
+    ``tiling.json``, and what was counted in ``summary.txt``. What has changed since is made anew: an image of another
+    size in bytes, a label file, a tile that is gone, annotations, and all that an older version of rsbench has made.
 
     Args:
         root: folder of the dataset (``rsbench.datasets.dota_layout``).
@@ -66,7 +67,7 @@ def prepare(
     folder = Path(output or root).expanduser() / settings.name
     with exclusive(folder, f"Another process is preparing {folder}; waiting for it."):
         try:
-            _claim(folder, settings, parts)
+            digests = _claim(folder, settings, parts)
             jobs = {part: _plan(folder, part, sources, settings) for part, sources in parts.items()}
             total = sum(map(len, parts.values()))
             before = total - sum(map(len, jobs.values()))
@@ -74,8 +75,10 @@ def prepare(
             for done, _ in enumerate(_cut([job for some in jobs.values() for job in some], workers), start=before + 1):
                 report(done, total)
             for part, sources in parts.items():
-                if jobs[part] or not (folder / f"{part}.json").is_file():
-                    _assemble(folder, part, sources, settings)
+                path = folder / f"{part}.json"
+                if jobs[part] or not path.is_file() or file_sha256(path).hex() != digests.get(part):
+                    digests[part] = _assemble(folder, part, sources, settings)
+                    _write_manifest(folder, settings, parts, digests)
             _summarise(folder, [*parts])
         except OSError as error:
             where = error.filename or folder
@@ -84,31 +87,57 @@ def prepare(
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Returns ``tiling.json`` of a folder of tiles.
+    """Returns ``tiling.json`` of a folder of tiles: ``format``, ``settings``, ``parts``, digests of ``annotations``.
 
     Raises:
-        UserError: it cannot be read, or a newer version of rsbench wrote it.
+        UserError: it cannot be read, or another version of rsbench wrote it.
     """
+    found = _manifest(folder)
+    if found["format"] != FORMAT:
+        raise UserError(
+            f"{folder} is in the format {found['format']} of another version of rsbench.",
+            "Make its tiles anew by rsbench data prepare --task dota with the same settings.",
+        )
+    return found
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """Returns ``tiling.json``, of an older version too."""
     try:
         found = json.loads((folder / MANIFEST).read_bytes())
-        version, _, _ = found["format"], found["settings"], found["parts"]
+        version, _, _ = int(found["format"]), found["settings"], found["parts"]
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{folder / MANIFEST} cannot be read.", "Delete the folder and prepare it again.") from None
-    if version != FORMAT:
-        raise UserError(f"{folder} is in the format {version} of another version of rsbench.", "Prepare it again.")
-    return dict(found)
+    if version > FORMAT:
+        raise UserError(
+            f"{folder} is in the format {version} of another version of rsbench.",
+            "Update rsbench, or prepare the tiles elsewhere.",
+        )
+    return {"annotations": {}, **found}
 
 
-def _claim(folder: Path, settings: Settings, parts: Mapping[str, Any]) -> None:
-    """Makes the folder, or checks that it was made with the same settings."""
+def _claim(folder: Path, settings: Settings, parts: Mapping[str, Any]) -> dict[str, str]:
+    """Makes the folder, or checks that it was made with the same settings; returns the digests of its annotations."""
+    digests: dict[str, str] = {}
     if (folder / MANIFEST).is_file():
-        known = read_manifest(folder)["settings"]
-        if known != settings.as_dict():
-            raise UserError(f"{folder} was prepared with other settings: {known}.", "Choose another --output.")
+        found = _manifest(folder)
+        if found["settings"] != settings.as_dict():
+            raise UserError(
+                f"{folder} was prepared with other settings: {found['settings']}.", "Choose another --output."
+            )
+        if found["format"] == FORMAT:
+            digests = found["annotations"]
     elif folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"{folder} is there and is no folder of tiles.", "Move it away, or choose another --output.")
     folder.mkdir(exist_ok=True)
-    write_json(folder / MANIFEST, {"format": FORMAT, "of": TITLE, "settings": settings.as_dict(), "parts": [*parts]})
+    _write_manifest(folder, settings, parts, digests)
+    return digests
+
+
+def _write_manifest(folder: Path, settings: Settings, parts: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+    known = {part: digests[part] for part in parts if part in digests}
+    content = {"of": TITLE, "settings": settings.as_dict(), "parts": [*parts], "annotations": known}
+    write_json(folder / MANIFEST, {"format": FORMAT, **content})
 
 
 def _plan(folder: Path, part: str, sources: tuple[Source, ...], settings: Settings) -> list[Job]:
@@ -166,24 +195,26 @@ def _start() -> None:
         threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
-def _assemble(folder: Path, part: str, sources: tuple[Source, ...], settings: Settings) -> None:
-    """Writes the annotations of a part in the form of COCO, from the notes of its images."""
+def _assemble(folder: Path, part: str, sources: tuple[Source, ...], settings: Settings) -> str:
+    """Writes the annotations of a part in the form of COCO, from the notes of its images; returns their digest."""
     sizes = {entry.name: entry.stat().st_size for entry in os.scandir(folder / part)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    counts, modes = Counts(), dict[str, int]()
+    counts, modes, digests = Counts(), dict[str, int](), dict[str, dict[str, Any]]()
     for source in sources:
         note = read_note(source, folder / _NOTES / part / f"{source.stem}.json", sizes)
         if note is None:
             raise UserError(f"{source.image} has changed while it was cut.", "Run again when nothing writes to it.")
         counts += Counts(**note["counts"])
         modes[note["mode"]] = modes.get(note["mode"], 0) + 1
+        tiles = {tile["file_name"]: tile["sha256"] for tile in note["tiles"]}
+        digests[source.stem] = {"image": note["sha256"], "labels": note["of"]["labels"], "tiles": tiles}
         for tile in note["tiles"]:
             image_id = _FIRST_ID[part] + len(images)
             images.append({"id": image_id, **{key: tile[key] for key in ("file_name", "height", "width")}})
             for found in tile["annotations"]:
                 annotations.append({"id": len(annotations) + 1, "image_id": image_id, **found})
-    write_json(
+    return write_json(
         folder / f"{part}.json",
         {
             "info": {
@@ -193,6 +224,7 @@ def _assemble(folder: Path, part: str, sources: tuple[Source, ...], settings: Se
                 "tiles": len(images),
                 "counts": asdict(counts),
                 "modes": dict(sorted(modes.items())),
+                "sha256": digests,
             },
             "categories": [{"id": number, "name": name} for number, name in enumerate(CLASSES, start=1)],
             "images": images,

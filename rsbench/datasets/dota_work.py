@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import warnings
@@ -17,6 +18,7 @@ from rsbench.datasets.dota_labels import Labels, read_labels
 from rsbench.datasets.dota_layout import Source
 from rsbench.datasets.dota_tiles import Settings, cut_objects, tile_name, tiles_of
 from rsbench.datasets.images import load_image
+from rsbench.datasets.items import file_sha256
 from rsbench.errors import UserError
 
 _COMPRESSION = 1  # of PNG: the default takes more than twice the time for files that are as large
@@ -44,6 +46,9 @@ class Job:
 def cut_image(job: Job) -> None:
     """Decodes an image once and writes its tiles, and at last the note.
 
+    The note has the digests of the source and of the tiles. Those of the tiles tell later whether they are still what
+    was cut, and no more: another library compresses the same pixels to other bytes.
+
     Raises:
         UserError: the image cannot be decoded or is too large, no object lies in it, or the disk is full.
     """
@@ -65,9 +70,14 @@ def cut_image(job: Job) -> None:
         for (left, top, right, bottom), found in zip(tiles_of(height, width, job.settings), annotations, strict=True):
             name = tile_name(job.source.stem, left, top)
             piece = Image.fromarray(image[top:bottom, left:right])
-            piece.save(job.tiles / name, "PNG", compress_level=_COMPRESSION)
-            tiles.append({"file_name": name, "height": piece.height, "width": piece.width, "annotations": found})
-        note = {"of": _origin(job.source), "mode": mode, "counts": asdict(counts), "tiles": tiles}
+            coded = io.BytesIO()
+            piece.save(coded, "PNG", compress_level=_COMPRESSION)
+            (job.tiles / name).write_bytes(coded.getvalue())
+            digest = hashlib.sha256(coded.getvalue()).hexdigest()
+            about = {"file_name": name, "height": piece.height, "width": piece.width, "sha256": digest}
+            tiles.append({**about, "annotations": found})
+        digest = file_sha256(path).hex()
+        note = {"of": _origin(job.source), "sha256": digest, "mode": mode, "counts": asdict(counts), "tiles": tiles}
         write_json(job.note, note)
     except OSError as error:
         raise UserError(
@@ -77,7 +87,7 @@ def cut_image(job: Job) -> None:
 
 
 def read_note(source: Source, note: Path, sizes: Mapping[str, int]) -> dict[str, Any] | None:
-    """Returns the note of an image whose tiles are there; None if it must be cut (again).
+    """Returns the note of an image whose tiles are there; None if it must be cut (again), as after an older version.
 
     Args:
         source: image and labels; both must be those of which the tiles were made.
@@ -86,7 +96,8 @@ def read_note(source: Source, note: Path, sizes: Mapping[str, int]) -> dict[str,
     """
     try:
         found = json.loads(note.read_bytes())
-        if found["of"] == _origin(source) and all(sizes.get(tile["file_name"]) for tile in found["tiles"]):
+        there = all(sizes.get(tile["file_name"]) and tile["sha256"] for tile in found["tiles"])
+        if found["of"] == _origin(source) and found["sha256"] and there:
             return dict(found)
     except (OSError, ValueError, KeyError, TypeError):
         pass
@@ -104,11 +115,13 @@ def plan(sources: tuple[Source, ...], tiles: Path, notes: Path, settings: Settin
     return jobs
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Writes a file so that it is there when it is whole; one process at a time."""
+def write_json(path: Path, content: Any) -> str:
+    """Writes a file so that it is there when it is whole, one process at a time; returns the SHA-256 of its bytes."""
     partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(content, separators=(",", ":")))
+    data = json.dumps(content, separators=(",", ":")).encode()
+    partial.write_bytes(data)
     partial.replace(path)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _origin(source: Source) -> dict[str, Any]:

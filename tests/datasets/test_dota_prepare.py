@@ -268,10 +268,78 @@ def test_settings_are_never_mixed(root: Path, tmp_path: Path) -> None:
     (first / "tiling.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match="was prepared with other settings"):
         prepare(root, tmp_path / "out", SMALL)
-    manifest["format"] = 2
+    manifest["format"] = 3
     (first / "tiling.json").write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match="in the format 2 of another version"):
-        official(first)
+    for call in (lambda: official(first), lambda: prepare(root, tmp_path / "out", SMALL)):
+        with pytest.raises(UserError, match="in the format 3 of another version") as error:
+            call()
+        assert "Update rsbench" in error.value.hint
+
+
+def fingerprint(folder: Path) -> str:
+    return open_dota(folder, official(folder)).fingerprint
+
+
+def test_the_fingerprint_is_that_of_the_sources_whoever_cut_them(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How a PNG is compressed depends on the library: two who prepare the same dataset have other files."""
+    first = prepare(root, tmp_path / "one", SMALL)
+    monkeypatch.setattr("rsbench.datasets.dota_work._COMPRESSION", 9)
+    second = prepare(root, tmp_path / "two", SMALL)
+    tiles = ["train/P0002__1__0___0.png", "val/P0003__1__0___0.png"]
+    assert all((first / name).read_bytes() != (second / name).read_bytes() for name in tiles)
+    assert fingerprint(first) == fingerprint(second)
+    with Image.open(root / "train/images/P0002.png") as image:
+        image.putpixel((7, 7), (1, 2, 3))
+        image.save(root / "train/images/P0002.png")
+    other_pixel = fingerprint(prepare(root, tmp_path / "three", SMALL))
+    (root / "val/labelTxt/P0003.txt").write_text("1 1 9 1 9 9 1 9 bridge 0\n")
+    other_label = fingerprint(prepare(root, tmp_path / "three", SMALL))
+    assert len({fingerprint(first), other_pixel, other_label}) == 3
+
+
+def test_a_tile_that_was_replaced_is_refused_and_can_be_made_anew(root: Path) -> None:
+    folder = prepare(root, settings=SMALL)
+    before = fingerprint(folder)
+    tile = folder / "train" / "P0002__1__0___0.png"
+    Image.fromarray(noise("P0001")[:40, :50]).save(tile)
+    dataset = open_dota(root, official(root))
+    with pytest.raises(UserError, match=r"P0002__1__0___0\.png is not the one that was cut") as error:
+        _ = dataset.fingerprint
+    assert error.value.hint.startswith("Delete it and run rsbench data prepare --task dota")
+    tile.unlink()
+    prepare(root, settings=SMALL)
+    assert fingerprint(folder) == before
+
+
+def test_annotations_that_were_changed_are_refused_and_can_be_made_anew(root: Path) -> None:
+    folder = prepare(root, settings=SMALL)
+    before = contents(folder)
+    content = json.loads((folder / "train.json").read_text())
+    content["annotations"][0]["category_id"] = 3
+    (folder / "train.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"train\.json is not the one that was prepared") as error:
+        official(root)
+    assert "rsbench data prepare --task dota" in error.value.hint
+    prepare(root, settings=SMALL)
+    assert contents(folder) == before
+
+
+def test_tiles_of_an_older_version_are_refused_and_can_be_made_anew(root: Path) -> None:
+    folder = prepare(root, settings=SMALL)
+    before = contents(folder)
+    manifest = json.loads((folder / "tiling.json").read_text())
+    (folder / "tiling.json").write_text(json.dumps({**manifest, "format": 1, "annotations": {}}))
+    for path in (folder / ".done").rglob("*.json"):
+        note = json.loads(path.read_text())
+        del note["sha256"]
+        path.write_text(json.dumps(note))
+    with pytest.raises(UserError, match="is in the format 1 of another version") as error:
+        official(root)
+    assert "rsbench data prepare --task dota" in error.value.hint
+    prepare(root, settings=SMALL)
+    assert contents(folder) == before
 
 
 def test_folders_that_are_something_else(root: Path) -> None:
