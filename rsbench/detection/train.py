@@ -63,17 +63,23 @@ def check_request(request: Request, world: int) -> int:
     """Returns the steps of an epoch in ``world`` processes.
 
     Raises:
-        UserError: the training part does not fill a batch, the detector cannot be made, or it cannot give what the task
-            is scored by.
+        UserError: the training part does not fill a batch, a part has no object that counts, the detector cannot be
+            made, or it cannot give what the task is scored by.
     """
     settings: Mapping[str, Any] = request.protocol.settings
     task, dataset = request.task, request.dataset
-    if task.kind == "instance-segmentation" and (settings["detector"] != "mask-rcnn" or not dataset.masks):
-        what = f"{settings['detector']} finds boxes alone" if dataset.masks else f"{dataset.name} has boxes alone"
-        raise UserError(f"{task.title} is scored by masks, and {what}.", "Use --set detector=mask-rcnn.")
-    if settings["detector"] == "mask-rcnn" and not dataset.masks:
-        raise UserError(f"Mask R-CNN learns masks, and {task.title} has boxes alone.", "Use --set detector=retinanet.")
+    masks = settings["detector"] == "mask-rcnn"
+    if masks and not dataset.masks:
+        raise UserError(f"Mask R-CNN learns masks, and {task.title} has boxes alone.", "Take a task that has masks.")
+    if task.kind == "instance-segmentation" and not masks:
+        raise UserError(
+            f"{task.title} is scored by masks, and {settings['detector']} finds boxes alone.",
+            "Use --set detector=mask-rcnn.",
+        )
     check_settings(settings)
+    for part in (task.train, *(part for part in task.report if part in dataset.parts)):
+        if not dataset.labelled(part):
+            raise UserError(f"No image of {part} has an object that counts.", "Take another split or policy.")
     return steps_per_epoch(len(dataset.parts[task.train]), settings["batch_size"], world)
 
 

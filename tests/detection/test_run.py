@@ -187,6 +187,16 @@ def test_impossible_requests_are_one_line_and_leave_nothing(run, task, arguments
     assert not list(run.folder.glob("[!.]*"))
 
 
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_part_without_objects_is_told_before_anything_is_trained(run, monkeypatch, part):
+    monkeypatch.setattr(
+        "rsbench.datasets.detection.DetectionDataset.labelled", lambda self, name: 0 if name == part else 5
+    )
+    code, records, err = run()
+    assert code == 2 and not records
+    assert f"No image of {part} has an object that counts" in err
+
+
 def test_prediction_does_not_depend_on_the_batch(run):
     _, [one], _ = run(*LEARN, "--batch-size", "1")
     _, [many], _ = run(*LEARN, "--batch-size", "5", results="other")
