@@ -31,7 +31,7 @@ from rsbench.detection.pictures import draw_images
 from rsbench.detection.prediction_writer import DetectionWriter, write_predictions
 from rsbench.detection.predictions import read_detections
 from rsbench.detection.scoring import kind_of
-from rsbench.detection.train import build, check_request, fit
+from rsbench.detection.train import build, check_parts, check_request, fit
 from rsbench.detection.truth import Truth, truth_of
 from rsbench.errors import RsbenchError, RunError
 from rsbench.fabric import launch_on
@@ -70,6 +70,7 @@ def _one_seed(
     request: Request, fabric: Fabric, parts: Sequence[str], loaded: Loaded, seed: int, folder: Path,
     identity: dict[str, Any], extra: dict[str, Any],
 ) -> Outcome:  # fmt: skip
+    check_parts(request, parts)
     start = time.perf_counter()
     model = build(request, deepcopy(loaded.backbone), seed, fabric)
     masks = request.task.kind == "instance-segmentation"

@@ -63,8 +63,8 @@ def check_request(request: Request, world: int) -> int:
     """Returns the steps of an epoch in ``world`` processes.
 
     Raises:
-        UserError: the training part does not fill a batch, a part has no object that counts, the detector cannot be
-            made, or it cannot give what the task is scored by.
+        UserError: the training part does not fill a batch, the detector cannot be made, or it cannot give what the task
+            is scored by.
     """
     settings: Mapping[str, Any] = request.protocol.settings
     task, dataset = request.task, request.dataset
@@ -77,10 +77,14 @@ def check_request(request: Request, world: int) -> int:
             "Use --set detector=mask-rcnn.",
         )
     check_settings(settings)
-    for part in (task.train, *(part for part in task.report if part in dataset.parts)):
-        if not dataset.labelled(part):
-            raise UserError(f"No image of {part} has an object that counts.", "Take another split or policy.")
     return steps_per_epoch(len(dataset.parts[task.train]), settings["batch_size"], world)
+
+
+def check_parts(request: Request, parts: Sequence[str]) -> None:
+    """Raises a UserError if the training part or one of ``parts`` has no object that counts."""
+    for part in (request.task.train, *parts):
+        if not request.dataset.labelled(part):
+            raise UserError(f"No image of {part} has an object that counts.", "Take another split or policy.")
 
 
 def schedule(settings: Mapping[str, Any], total: int, step: int) -> float:
