@@ -77,7 +77,7 @@ def steps_per_epoch(count: int, batch_size: int, world: int, least: int = 1) -> 
     """
     if count < batch_size:
         raise UserError(
-            f"{count} training images are fewer than a batch of {batch_size}.",
+            f"{count} training image{'s are' if count != 1 else ' is'} fewer than a batch of {batch_size}.",
             f"Use --set batch_size={count} or less; the record will say so.",
         )
     if batch_size % world:
