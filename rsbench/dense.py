@@ -14,6 +14,7 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rsbench.backbones import Backbone
 from rsbench.backbones.inference import linear_backend
 from rsbench.checkpoints.load import Loaded, load, source_kind
 from rsbench.errors import RunError
@@ -166,6 +167,14 @@ def fit(
         for buffer in model.buffers():
             torch.distributed.broadcast(buffer, src=0)
     return history
+
+
+def prepare_backbone(request: Request, backbone: Backbone) -> None:
+    """Freezes a backbone if the solver of the protocol is ``frozen``, and lets all of it be trained if not."""
+    backbone.frozen = False
+    backbone.requires_grad_(True)
+    if request.protocol.solver == "frozen":
+        backbone.freeze()
 
 
 def join_batchnorm(model: nn.Module, fabric: Fabric) -> nn.Module:

@@ -1,9 +1,12 @@
-"""Names of metrics that are those of one class."""
+"""What names of metrics are made of."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+
+BOXES = "box"
+"""Begins the name of a score of the boxes where masks are scored."""
 
 
 def plain_classes(classes: Sequence[str]) -> list[str]:

@@ -38,8 +38,7 @@ def open_vegas(root: str | Path, split: SplitList, to_8_bit: tuple[float, float]
 
     One feature of a GeoJSON file is one object, all parts of a MultiPolygon together; holes stay holes. A pixel belongs
     to it if its centre lies inside. Its box holds exactly its pixels, and its area is their number. Buildings may
-    overlap. One that covers no centre, as slivers do that the cut of a tile leaves, is left out;
-    ``count_left_out`` counts them.
+    overlap. One that covers no centre, as slivers do that the cut of a tile leaves, is left out.
 
     Args:
         root: folder of the dataset (``rsbench.datasets.vegas_layout``).
@@ -77,21 +76,6 @@ def open_vegas(root: str | Path, split: SplitList, to_8_bit: tuple[float, float]
         masks=True,
         policies=policies,
     )
-
-
-def count_left_out(root: str | Path, split: SplitList) -> dict[str, int]:
-    """Counts the footprints that cover no pixel centre, and so are no objects, of the tiles that have any.
-
-    Raises:
-        UserError: as for ``open_vegas``; or footprints cannot be read.
-    """
-    reader = _Reader(tiles_of(root, LAYOUT, split), RANGE)
-    counts = {}
-    for key in sorted(reader.files, key=number_of):
-        grid = reader.grid(key)
-        found = read_footprints(reader.files[key][1], grid)
-        counts[key] = sum(_mask(footprint, grid) is None for footprint in found)
-    return {key: count for key, count in counts.items() if count}
 
 
 class _Reader:

@@ -35,6 +35,7 @@ from rsbench.detection.train import build, check_parts, check_request, fit
 from rsbench.detection.truth import Truth, truth_of
 from rsbench.errors import RsbenchError, RunError
 from rsbench.fabric import launch_on
+from rsbench.metric_names import BOXES
 from rsbench.preprocessing import Preprocessor
 from rsbench.request import Failure, Outcome, Request, peak_memory
 
@@ -58,7 +59,7 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
     Raises:
         UserError: before anything is computed, if the request or a file of the dataset is wrong.
     """
-    parts = request.check_task([*score_names(request.dataset.classes), *(f"box{name}" for name in BOX)])
+    parts = request.check_task([*score_names(request.dataset.classes), *(BOXES + name for name in BOX)])
     fabric = launch_on(request.device, request.precision, find_unused=True)
     check_request(request, fabric.world_size)
     engine = request.protocol.settings["engine"]
@@ -220,8 +221,8 @@ def _scores(
             scored[part].append(boxes)
             write_coco_results(folder / _COCO / f"{part}-bbox.json", truth, found[part], "bbox")
             of_boxes = bootstrap_scores(boxes.matches)
-            values |= {f"box{name}": boxes.values[name] for name in BOX if name in boxes.values}
-            bounds |= {f"box{name}": of_boxes[name] for name in BOX if name in of_boxes}
+            values |= {BOXES + name: boxes.values[name] for name in BOX if name in boxes.values}
+            bounds |= {BOXES + name: of_boxes[name] for name in BOX if name in of_boxes}
         metrics |= {f"{part}/{name}": 100 * value for name, value in values.items()}
         intervals |= {f"{part}/{name}": (100 * low, 100 * high) for name, (low, high) in bounds.items()}
         flags += _remarks(request, part, truth, found[part], max_dets)

@@ -148,8 +148,9 @@ def _results(
     size = np.asarray(run_lengths.area(masks), dtype=np.float64) if masks else np.concatenate(areas)
     for result, area in zip(results, size.tolist(), strict=True):
         result |= {"area": area, "iscrowd": 0}
-    for result, mask in zip(results, masks, strict=False):
-        result["segmentation"] = mask
+    if kind == "segm":
+        for result, mask in zip(results, masks, strict=True):
+            result["segmentation"] = mask
     return results, size
 
 

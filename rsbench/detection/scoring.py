@@ -17,6 +17,7 @@ from rsbench.detection.coco_results import read_coco_results
 from rsbench.detection.metrics import AREA_RULE, bootstrap_scores, evaluate, resamples_for
 from rsbench.detection.truth import Kind, truth_of
 from rsbench.errors import UserError, near_miss
+from rsbench.metric_names import BOXES
 from rsbench.task import Task
 
 WHOLE = "all"
@@ -26,7 +27,6 @@ MAX_DETS = 100
 """Detections that count per image and class where nobody says how many."""
 
 _LEVEL = 0.95
-_BOXES = "box"  # begins the name of a score of the boxes where masks are scored
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class FileScores:
     @property
     def heads(self) -> tuple[str, ...]:
         """What names of scores begin with: nothing, and ``box`` where those of the boxes stand beside the masks'."""
-        return ("", _BOXES) if any(key.startswith(f"{self.split}/{_BOXES}") for key in self.metrics) else ("",)
+        return ("", BOXES) if any(key.startswith(f"{self.split}/{BOXES}") for key in self.metrics) else ("",)
 
     def as_dict(self) -> dict[str, Any]:
         """Returns everything by name, ready for JSON; what is absent has no key."""
@@ -148,7 +148,7 @@ def score_file(
     read = read_coco_results(detections, truth, kind, set(dataset.image_ids.values()))
     found = {"": evaluate(truth, read.detections, kind, max_dets)}
     if kind == "segm" and read.boxes and read.detections:
-        found[_BOXES] = evaluate(truth, read.detections, "bbox", max_dets)
+        found[BOXES] = evaluate(truth, read.detections, "bbox", max_dets)
     resamples = resamples_for(found[""].matches) if intervals else 0
     bounds: dict[str, tuple[float, float]] = {}
     for head, one in found.items() if intervals else ():

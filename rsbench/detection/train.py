@@ -50,10 +50,7 @@ def build(request: Request, backbone: Backbone, seed: int, fabric: Fabric) -> An
         fabric: BatchNorm spans its processes where they are GPUs.
     """
     settings = request.protocol.settings
-    backbone.frozen = False
-    backbone.requires_grad_(True)
-    if request.protocol.solver == "frozen":
-        backbone.freeze()
+    dense.prepare_backbone(request, backbone)
     torch.manual_seed(seed)
     model = build_detector(backbone, len(request.dataset.classes), cell_of(backbone), settings)
     return dense.join_batchnorm(model, fabric) if settings["batchnorm"] == "train" else model

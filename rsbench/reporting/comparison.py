@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rsbench.errors import UserError, near_miss
+from rsbench.metric_names import BOXES
 from rsbench.records import Record, Store
-from rsbench.reporting.intervals import BOXES, TOLERANCE, Predictions
+from rsbench.reporting.intervals import TOLERANCE, Predictions
 from rsbench.statistics import Difference, paired_bootstrap, paired_score_difference
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rsbench.metric_names import BOXES
 from rsbench.records import Record, Store
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from rsbench.detection.matching import Matches
 
 Scored = tuple[list[dict[str, float]], dict[str, tuple[float, float]]]
-BOXES = "box"
-"""Begins the name of a score of the boxes where masks are scored."""
-
 TOLERANCE = 1e-3
 """Percentage points that a record's metric and what its items give may be apart."""
 

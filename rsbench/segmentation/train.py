@@ -32,11 +32,7 @@ def build(request: Request, backbone: Backbone, seed: int, fabric: Fabric) -> tu
         The network, and what was decided for this backbone.
     """
     settings = request.protocol.settings
-    frozen = request.protocol.solver == "frozen"
-    backbone.frozen = False
-    backbone.requires_grad_(True)
-    if frozen:
-        backbone.freeze()
+    dense.prepare_backbone(request, backbone)
     torch.manual_seed(seed)
     head, decided = build_head(backbone, len(request.dataset.classes), request.input_size, settings)
     model = Segmenter(backbone, head, float(settings["aux_weight"]))  # type: ignore[arg-type]
