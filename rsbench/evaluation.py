@@ -79,7 +79,7 @@ def make_record(
     assumed = {"assumed": list(request.protocol.assumed)} if request.protocol.assumed else {}
     measured: dict[str, Any] = {}
     if isinstance(outcome, Outcome):
-        names = ("metrics", "intervals", "selected", "timings", "cost")
+        names = ("metrics", "intervals", "selected", "timings", "cost", "history")
         measured = {name: getattr(outcome, name) for name in names}
     return Record(
         id=run_id(identity),

@@ -158,6 +158,7 @@ class Outcome:
         extra: what else the number depends on.
         attachments: files and folders that are copied into the folder of the run, by their names there
             (``pictures``, ``log.jsonl``).
+        history: mean losses of each epoch, where something was trained epoch by epoch.
         scratch: a folder that is removed when the record is safely written, and only then.
     """
 
@@ -172,6 +173,7 @@ class Outcome:
     cost: dict[str, Any]
     extra: dict[str, Any] = field(default_factory=dict)
     attachments: dict[str, Path] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
     scratch: Path | None = None
 
 

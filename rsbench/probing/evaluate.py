@@ -187,5 +187,6 @@ def _outcome(
         weights=weights,
         timings={**about["timings"], "total": seconds},
         cost=cost,
+        history=solution.history,
         extra=extra(request),
     )

@@ -70,7 +70,7 @@ def finetune(request: Request, backbone: Backbone, reported: Sequence[str], seed
             chosen = order[number * size : (number + 1) * size]
             yield batch.to(fabric.device), torch.from_numpy(items.labels[chosen]).to(fabric.device), chosen
 
-    train(
+    history = train(
         fabric,
         module,
         optimizer,
@@ -97,4 +97,4 @@ def finetune(request: Request, backbone: Backbone, reported: Sequence[str], seed
             predictions[part] = np.concatenate(
                 [module(batch.to(fabric.device)).argmax(1).cpu().numpy() for batch in images]
             )
-    return Solution(predictions)
+    return Solution(predictions, history=history)

@@ -49,11 +49,13 @@ class Solution:
         predictions: labels (N,) of each reported part.
         selected: hyper-parameters that were chosen, and how.
         flags: sentences that belong beside the number.
+        history: mean losses of each epoch, where the backbone was trained.
     """
 
     predictions: dict[str, Labels]
     selected: dict[str, Any] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
 
 
 def recipe(protocol: Protocol) -> Recipe:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -10,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from rsbench.records.identity import plain, run_id
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _METRIC = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.@-]+")
 
@@ -23,6 +26,15 @@ def _json_object(value: Any) -> Any:
 
 
 Object = Annotated[dict[str, Any], BeforeValidator(_json_object)]
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """Returns the SHA-256 of a record as JSON has it, but for its ``digest``: a record changed by hand has another one.
+
+    It guards against slips, not against forgery: whoever can write the file can write a digest, too.
+    """
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def utc_now() -> str:
@@ -65,7 +77,10 @@ class Record(BaseModel):
         identity: all that can change the number.
         timings: seconds by stage.
         cost: parameters, FLOPs, images per second, peak memory.
+        history: mean losses of each epoch of a training, in order; empty where nothing was trained epoch by epoch.
         environment: as ``rsbench.environment.environment`` gives it.
+        files: SHA-256 of ``predictions.parquet``, by its name; the store fills it in.
+        digest: ``content_digest`` of all the rest, which the store fills in; None in memory, and in schema 1.
         command: the command line that makes this run again.
         started, finished: ISO 8601 in UTC.
     """
@@ -99,7 +114,10 @@ class Record(BaseModel):
     identity: Object
     timings: dict[str, float] = Field(default_factory=dict)
     cost: Object = Field(default_factory=dict)
+    history: list[dict[str, float]] = Field(default_factory=list)
     environment: Object = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+    digest: str | None = None
     command: str = ""
     started: str
     finished: str

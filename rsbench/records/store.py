@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +24,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from rsbench.errors import UserError, near_miss
-from rsbench.records.files import check_name, copy, link, old_name, sync
-from rsbench.records.record import SCHEMA_VERSION, Record
+from rsbench.records.files import check_name, copy, link, old_name, sha256_of, sync
+from rsbench.records.record import SCHEMA_VERSION, Record, content_digest
 
 try:
     import fcntl
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 RECORD = "record.json"
 PREDICTIONS = "predictions.parquet"
+_ABANDONED = 3600.0  # seconds
 
 Value = TypeVar("Value")
 
@@ -86,6 +88,7 @@ class Store:
         temporary = self.root / f".{record.id}.tmp-{secrets.token_hex(4)}"
         temporary.mkdir(parents=True)
         try:
+            files = {}
             if isinstance(predictions, Path):
                 link(predictions, temporary / PREDICTIONS)
             elif predictions is not None:
@@ -93,9 +96,11 @@ class Store:
 
                 pyarrow.parquet.write_table(predictions, temporary / PREDICTIONS, compression="zstd")
                 sync(temporary / PREDICTIONS)
+            if predictions is not None:
+                files[PREDICTIONS] = sha256_of(temporary / PREDICTIONS)
             for name, source in attachments.items():
                 copy(source, temporary / name)
-            (temporary / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            (temporary / RECORD).write_text(_sealed(record, files), encoding="utf-8")
             sync(temporary / RECORD)
             sync(temporary)
             with self._locked(write=True):
@@ -179,19 +184,42 @@ class Store:
         return parse(text, str(self._folder(run) / RECORD))
 
     def __iter__(self) -> Iterator[Record]:
-        """Yields all records in the order in which they were started; unreadable ones go to ``broken``."""
-        self.broken = []
-        records = []
-        for run in self.ids():
+        """Yields all records in the order in which they were started; what cannot be trusted goes to ``broken``.
+
+        That is: folders without a readable record, those whose record was changed by hand or is of a newer schema,
+        those that a writer left half-written, and a run that is there several times: copies that say the same are
+        left out, and where they differ nobody knows which is true, so all of them are.
+        """
+        self.broken = [(path, "a run was being written here and never finished") for path in self._leftovers()]
+        found: dict[str, dict[str, Record]] = {}
+        for folder in self.ids():
             try:
-                record = self.read(run)
-                if record.id != run:
-                    raise UserError(f"The folder {run} holds the run {record.id}.", "Rename the folder to the id.")
-                records.append(record)
+                record = self.read(folder)
+                found.setdefault(record.id, {})[folder] = record
             except (UserError, OSError, UnicodeDecodeError) as error:
                 message = error.message if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-                self.broken.append((self._folder(run), message))
+                self.broken.append((self._folder(folder), message))
+        records = [record for run, copies in found.items() if (record := self._one_of(run, copies)) is not None]
         return iter(sorted(records, key=lambda record: (record.started, record.id)))
+
+    def _one_of(self, run: str, copies: Mapping[str, Record]) -> Record | None:
+        """Returns the record of a run from the folders that hold one; the others are broken."""
+        first = next(iter(copies.values()))
+        if any(_result(record) != _result(first) for record in copies.values()):
+            names = " and ".join(sorted(copies))
+            reason = f"the run {run} is there several times with different results (folders {names}); none is used"
+            self.broken += [(self._folder(folder), reason) for folder in sorted(copies)]
+            return None
+        for folder in sorted(set(copies) - {run}):
+            what = f"is a copy of the run {run}" if run in copies else f"holds the run {run}; rename it to the id"
+            self.broken.append((self._folder(folder), f"the folder {folder} {what}"))
+        return copies.get(run)
+
+    def _leftovers(self) -> list[Path]:
+        """Returns folders in which nobody has written for an hour; younger ones may belong to a writer at work."""
+        if not self.root.is_dir():
+            return []
+        return sorted(path for path in self.root.glob(".*.tmp-*") if _age(path) > _ABANDONED)
 
     def find(self, **filters: Any) -> list[Record]:
         """Returns the records whose fields equal ``filters``; a list, tuple or set means any of its members.
@@ -253,11 +281,33 @@ class Store:
         return pandas.DataFrame(rows, columns=None if rows else [*scalars, "flags", "changed"])
 
 
+def _age(path: Path) -> float:
+    """Returns the seconds since anything was put into a folder; 0 if it is gone by now."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _result(record: Record) -> tuple[Any, ...]:
+    """Returns what two records of one run must share; times, places and machines may differ."""
+    return record.status, record.metrics, record.intervals
+
+
+def _sealed(record: Record, files: Mapping[str, str]) -> str:
+    """Returns the JSON text of a record with the digests of its files and of itself."""
+    content = json.loads(
+        record.model_copy(update={"schema_version": SCHEMA_VERSION, "files": dict(files)}).model_dump_json()
+    )
+    content["digest"] = content_digest(content)
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
 def parse(text: str, origin: str) -> Record:
     """Reads one record from its JSON text.
 
     Raises:
-        UserError: it is of a newer schema, or no record.
+        UserError: it is of a newer schema, no record, or one that was changed after it was written.
     """
     try:
         head = json.loads(text)
@@ -267,10 +317,16 @@ def parse(text: str, origin: str) -> Record:
                 f"{origin} has schema version {version}; this rsbench reads up to {SCHEMA_VERSION}.",
                 "Read it with a newer rsbench.",
             )
-        return Record.model_validate(head)
+        record = Record.model_validate(head)
     except json.JSONDecodeError as error:
         raise UserError(f"{origin} is not JSON: {error}.", "Delete or mend the folder.") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "record"
         raise UserError(f"{origin} is not a record: {where}: {first['msg']}.", "Delete or mend the folder.") from None
+    if record.schema_version > 1 and record.digest != content_digest(head):
+        raise UserError(
+            f"{origin} was changed after it was written: its content does not give its digest.",
+            "Restore the file, or make the run again.",
+        )
+    return record

@@ -105,6 +105,7 @@ def _one_seed(
             "threads": torch.get_num_threads(),
             "peak_memory_mib": peak_memory(),
         },
+        history=losses,
         extra=extra,
     )
 

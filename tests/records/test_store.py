@@ -1,5 +1,6 @@
 """The store: atomic, mergeable, and silent about nothing."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,11 @@ def store(tmp_path):
     return Store(tmp_path / "runs")
 
 
+def unsealed(record):
+    """The record as it was before the store gave it the digests."""
+    return record.model_copy(update={"files": {}, "digest": None})
+
+
 def folders(store):
     return [path.name for path in store.root.iterdir() if path.is_dir()]
 
@@ -31,7 +37,7 @@ def test_a_run_comes_back_as_it_was_written(store, make):
     folder = store.write(record, TABLE)
     assert folder == store.root / record.id
     assert sorted(path.name for path in folder.iterdir()) == ["predictions.parquet", "record.json"]
-    assert store.read(record.id) == record
+    assert unsealed(store.read(record.id)) == record
     assert store.predictions(record.id).equals(TABLE)
     assert folders(store) == [record.id]
 
@@ -58,7 +64,7 @@ def test_a_newer_run_replaces_the_earlier_one_whole(store, make):
     store.write(make(), TABLE)
     second = make(metrics={"val/top1": 50.0}, finished="2026-01-02T00:00:00+00:00")
     store.write(second)
-    assert store.read(second.id) == second
+    assert unsealed(store.read(second.id)) == second
     assert store.predictions(second.id) is None
 
 
@@ -67,7 +73,7 @@ def test_a_run_that_is_not_done_never_replaces_a_done_one(store, make, status):
     done = make()
     store.write(done, TABLE)
     assert store.write(make(status=status)) == store.root / done.id
-    assert store.read(done.id) == done
+    assert unsealed(store.read(done.id)) == done
     assert store.predictions(done.id).equals(TABLE)
 
 
@@ -106,6 +112,8 @@ def test_stores_merge_by_copying_folders(store, make, tmp_path):
         (lambda folder: edit(folder, seed="x"), "seed"),
         (lambda folder: edit(folder, identity={"seed": 9}), "not the digest"),
         (lambda folder: edit(folder, schema_version=99), "schema version 99"),
+        (lambda folder: edit(folder, metrics={"val/top1": 99.0}), "changed after it was written"),
+        (lambda folder: edit(folder, digest=None), "changed after it was written"),
     ],
 )
 def test_a_broken_folder_is_named_with_its_reason_and_harms_no_other(store, make, spoil, reason):
@@ -131,8 +139,50 @@ def test_a_folder_under_another_name_is_broken(store, make):
     assert "holds the run" in store.broken[0][1]
 
 
+def test_a_copy_of_a_run_is_left_out_and_named(store, make):
+    folder = store.write(make())
+    shutil.copytree(folder, store.root / "copy-of-it")
+    assert [record.id for record in store] == [make().id]
+    [(path, why)] = store.broken
+    assert path == store.root / "copy-of-it"
+    assert "is a copy of the run" in why
+
+
+def test_of_two_records_of_one_run_that_differ_none_is_used(store, make):
+    store.write(make(seed=1))
+    store.write(make()).rename(store.root / "other")
+    store.write(make(metrics={"val/top1": 50.0}))
+    assert [record.seed for record in store] == [1]
+    assert {path.name for path, _ in store.broken} == {make().id, "other"}
+    assert all("different results" in why for _, why in store.broken)
+
+
+def test_a_folder_that_a_writer_left_half_written_is_named_after_an_hour(store, make):
+    store.write(make())
+    left = store.root / ".0123456789abcdef.tmp-00000000"
+    left.mkdir()
+    assert [len(list(store)), store.broken] == [1, []]
+    os.utime(left, (0, 0))
+    assert len(list(store)) == 1
+    assert [path for path, _ in store.broken] == [left]
+
+
+def test_a_record_names_the_digest_of_its_predictions(store, make):
+    folder = store.write(make(), TABLE)
+    expected = hashlib.sha256((folder / "predictions.parquet").read_bytes()).hexdigest()
+    assert store.read(make().id).files == {"predictions.parquet": expected}
+
+
+def test_a_record_of_the_first_schema_has_no_digest_and_is_read(store, make):
+    folder = store.write(make())
+    content = json.loads((folder / "record.json").read_text())
+    content = {name: value for name, value in content.items() if name not in ("digest", "files", "history")}
+    (folder / "record.json").write_text(json.dumps({**content, "schema_version": 1}))
+    assert store.read(make().id).digest is None
+
+
 def test_a_newer_schema_is_refused_with_the_remedy(store, make):
-    edit(store.write(make()), schema_version=2)
+    edit(store.write(make()), schema_version=3)
     with pytest.raises(UserError, match="newer rsbench"):
         store.read(make().id)
 
@@ -148,7 +198,7 @@ def test_a_crash_while_writing_leaves_the_earlier_run(store, make, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         store.write(make(metrics={"val/top1": 50.0}))
     monkeypatch.undo()
-    assert list(store) == [first]
+    assert list(map(unsealed, store)) == [first]
     assert store.broken == []
 
 
@@ -168,10 +218,10 @@ def test_a_crash_between_the_two_moves_loses_nothing(store, make, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         store.write(make(metrics={"val/top1": 50.0}))
     monkeypatch.undo()
-    assert list(store) == [first]
+    assert list(map(unsealed, store)) == [first]
     assert store.predictions(first.id).equals(TABLE)
     store.write(make(status="failed"))
-    assert list(store) == [first]
+    assert list(map(unsealed, store)) == [first]
     store.write(make(metrics={"val/top1": 50.0}))
     assert store.read(first.id).metrics == {"val/top1": 50.0}
     assert folders(store) == [first.id]
@@ -251,7 +301,7 @@ def test_attachments_lie_in_the_folder_of_the_run_under_the_names_given(store, m
     assert (folder / "logs" / "train.jsonl").read_text() == "a log"
     assert (tmp_path / "drawn" / "val" / "worst.png").exists()
     assert (tmp_path / "steps").exists()
-    assert list(store) == [make()]
+    assert list(map(unsealed, store)) == [make()]
 
 
 @pytest.mark.parametrize(
