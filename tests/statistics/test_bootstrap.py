@@ -172,7 +172,7 @@ def drawn_item_by_item(counts, resamples, seed):
 def test_sums_are_those_of_plain_loops_whatever_the_blocks(items, resamples, seed, block):
     counts = np.random.default_rng(seed).integers(0, 2**40, (items, 2, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rsbench.statistics._CHUNK", block)
+        patch.setattr("rsbench.statistics.bootstrap._CHUNK", block)
         blocks = list(bootstrap_sums(counts, resamples, seed))
     assert max(map(len, blocks)) <= max(1, block // items)
     assert np.array_equal(np.concatenate(blocks), drawn_item_by_item(counts, resamples, seed))

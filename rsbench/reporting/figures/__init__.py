@@ -1,0 +1,1 @@
+"""Figures for papers, in one style that survives grey-scale printing."""
