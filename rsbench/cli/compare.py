@@ -1,47 +1,92 @@
-"""``rsbench compare``: the difference of two runs on the same items."""
+"""``rsbench compare``: differences of runs on the same items, with intervals and tests."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rsbench.cli.common import Plugins, registry
 from rsbench.errors import UserError
 
+if TYPE_CHECKING:
+    from rsbench.reporting.comparison import Comparison, Side
+
 
 def compare(
-    run_a: Annotated[str, typer.Argument(help="Id of a run: the name of its folder.")],
-    run_b: Annotated[str, typer.Argument(help="Id of the run to compare it with.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN ...", help="Ids of two or more runs; seeds of one method with commas between."),
+    ],
     metric: Annotated[
         str, typer.Option(metavar="PART/NAME", help="Such as val/AP; by default the one that ranks the task.")
     ] = "",
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all runs.")] = Path("results/runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per pair.")] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Print how far two runs are apart, with a 95 % interval over items that are drawn in pairs."""
+    """Print how far runs are apart on the same items, with a 95 % interval and a paired test.
+
+    Of more than two runs every pair is compared, and the p-values are corrected for their number (Holm).
+    """
     if not results.is_dir():
         raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
+    sides = [[run.strip() for run in side.split(",")] for side in runs]
+    if len(sides) < 2:
+        raise UserError("One run cannot be compared.", "Give two or more: rsbench compare RUN RUN.")
     from rsbench.records import Store
     from rsbench.reporting.comparison import compare as compare_runs
 
     store = Store(results)
-    wanted = metric or registry(plugin).task(store.read(run_a).task).rank
-    found = compare_runs(store, run_a, run_b, wanted)
+    wanted = metric or registry(plugin).task(store.read(sides[0][0]).task).rank
+    found = compare_runs(store, sides, wanted)
+    for number, one in enumerate(found):
+        if as_json:
+            typer.echo(json.dumps(as_dict(one)))
+        else:
+            typer.echo(("\n" if number else "") + "\n".join(lines(one, len(found))))
+
+
+def as_dict(found: Comparison) -> dict[str, Any]:
+    """Returns a comparison as plain JSON."""
+    own, test = found.difference, found.test
+    sides = {
+        letter: [record.id for record in side.records] if len(side.records) > 1 else side.records[0].id
+        for letter, side in (("a", found.a), ("b", found.b))
+    }
+    spread = {"sd_over_seeds_a": found.a.summary.sd, "sd_over_seeds_b": found.b.summary.sd}
+    return {
+        **sides, "task": found.a.records[0].task, "metric": found.metric, "value_a": found.a.summary.mean,
+        "value_b": found.b.summary.mean, **spread, "difference": own.mean, "interval": [own.low, own.high],
+        "level": own.level, "test": test.name, "p": test.p, "permutations": test.draws, "p_holm": found.corrected,
+        "shown": found.shown, "notes": list(found.notes),
+    }  # fmt: skip
+
+
+def lines(found: Comparison, pairs: int) -> list[str]:
+    """Returns a comparison for readers.
+
+    Args:
+        found: of one pair.
+        pairs: how many are looked at together.
+    """
     own, a, b = found.difference, found.a, found.b
-    if as_json:
-        shown = {"a": a.id, "b": b.id, "task": a.task, "metric": wanted, "value_a": a.metrics[wanted]}
-        shown |= {"value_b": b.metrics[wanted], "difference": own.mean, "interval": [own.low, own.high]}
-        shown |= {"level": own.level, "shown": own.shown, "notes": list(found.notes)}
-        typer.echo(json.dumps(shown))
-        return
-    for letter, record in (("a", a), ("b", b)):
-        typer.echo(f"{letter}: {record.title} | {record.protocol} | seed {record.seed} | {record.id}")
-    typer.echo(f"{a.task} | {wanted}: {a.metrics[wanted]:.2f} - {b.metrics[wanted]:.2f} = {own.mean:+.2f}")
-    verdict = "" if own.shown else ": no difference shown"
-    typer.echo(f"{100 * own.level:.0f} % interval over items in pairs [{own.low:.2f}, {own.high:.2f}]{verdict}")
-    for note in found.notes:
-        typer.echo(f"note: {note}")
+    shown = [f"{letter}: {_described(side)}" for letter, side in (("a", a), ("b", b))]
+    means = f"{a.summary.mean:.2f} - {b.summary.mean:.2f} = {own.mean:+.2f}"
+    shown.append(f"{a.records[0].task} | {found.metric}: {means}")
+    shown.append(f"{100 * own.level:.0f} % interval over items in pairs [{own.low:.2f}, {own.high:.2f}]")
+    draws = f", {found.test.draws} permutations" if found.test.draws else ""
+    corrected = f", {found.corrected:.2g} corrected for {pairs} pairs (Holm)" if pairs > 1 else ""
+    verdict = "a difference is shown" if found.shown else "no difference shown"
+    shown.append(f"{found.test.name} test on the same items{draws}: p = {found.test.p:.2g}{corrected}: {verdict}")
+    return [*shown, *(f"note: {note}" for note in found.notes)]
+
+
+def _described(side: Side) -> str:
+    first, seeds = side.records[0], ", ".join(str(record.seed) for record in side.records)
+    several = len(side.records) > 1
+    spread = f" (± {side.summary.sd:.2f} over seeds)" if several else ""
+    ids = ", ".join(record.id for record in side.records)
+    return f"{first.title} | {first.protocol} | seed{'s' if several else ''} {seeds}{spread} | {ids}"

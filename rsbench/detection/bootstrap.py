@@ -63,7 +63,7 @@ def bootstrap_scores(
         ValueError: seeds that differ in images, classes or objects; or no images.
     """
     several = _several(matches)
-    _check_same(several)
+    check_same(several)
     draws = _draws(several, resamples or resamples_for(several), seed)
     found = zip(score_names(several[0].classes), np.concatenate(list(draws)).T, strict=True)
     return {name: bounds for name, column in found if (bounds := percentile_interval(column, level)) is not None}
@@ -93,7 +93,7 @@ def paired_difference(
         ValueError: the runs differ in images, classes or objects; or there is no score of this name.
     """
     first, second = _several(a), _several(b)
-    _check_same([*first, *second])
+    check_same([*first, *second])
     column = score_names(first[0].classes).index(name)
     whole = [np.mean([scores_of(one).get(name, np.nan) for one in side]) for side in (first, second)]
     number = resamples or resamples_for([*first, *second])
@@ -118,7 +118,8 @@ def _several(matches: Matches | Sequence[Matches]) -> list[Matches]:
     return [matches] if isinstance(matches, Matches) else list(matches)
 
 
-def _check_same(several: Sequence[Matches]) -> None:
+def check_same(several: Sequence[Matches]) -> None:
+    """Raises ValueError unless all are of the same images, classes and objects, of which there are some."""
     first = several[0]
     if not first.items:
         raise ValueError("There are no images to draw from.")

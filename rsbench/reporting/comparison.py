@@ -1,54 +1,128 @@
-"""The difference of two runs on the same items, with its interval."""
+"""Runs on the same items against each other: differences with intervals and tests, corrected for their number."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from rsbench.errors import UserError, near_miss
-from rsbench.metric_names import BOXES
 from rsbench.records import Record, Store
 from rsbench.reporting.intervals import TOLERANCE, Predictions
-from rsbench.statistics import Difference, paired_bootstrap, paired_score_difference
+from rsbench.reporting.pairs import ALPHA, pair
+from rsbench.statistics import Difference, PairedTest, SeedSummary, holm, seed_summary
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is compared: the runs of one method, one per seed.
+
+    Args:
+        records: one per seed.
+        summary: of the metric over the seeds, in percent: its spread is that of the training, not of the items.
+    """
+
+    records: tuple[Record, ...]
+    summary: SeedSummary
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs and how far their metrics are apart.
+    """Two sides and how far their metrics are apart.
 
     Args:
-        a, b: the records.
+        a, b: the sides.
         metric: key of the metric, such as ``val/AP``.
         difference: ``a - b`` in percentage points, with its 95 % interval over items drawn in pairs.
+        test: of the difference.
+        corrected: its p-value after Holm's correction for all pairs that are looked at together.
         notes: what else than the method differs, without a full stop.
     """
 
-    a: Record
-    b: Record
+    a: Side
+    b: Side
     metric: str
     difference: Difference
+    test: PairedTest
+    corrected: float
     notes: tuple[str, ...]
 
+    @property
+    def shown(self) -> bool:
+        """Whether the test shows a difference at 5 %; False means "no difference shown", not "equal"."""
+        return self.corrected <= ALPHA
 
-def compare(store: Store, run_a: str, run_b: str, metric: str) -> Comparison:
-    """Compares two runs on the same items: what makes an item hard for both cancels.
+
+def compare(store: Store, sides: Sequence[Sequence[str]], metric: str) -> list[Comparison]:
+    """Compares every pair of sides on the same items: what makes an item hard for both cancels.
 
     Serves every metric that follows from what runs leave of their items: means over items, scores of confusion
     matrices, scores of ranked detections.
 
     Args:
-        store: holds both runs.
-        run_a, run_b: their ids.
+        store: holds all runs.
+        sides: two or more, each the ids of the runs of one method, one per seed.
         metric: key of the metric, such as ``val/AP``.
 
     Raises:
         UserError: there is no such run or metric; the runs are of different tasks, splits or images, or count
-            different numbers of detections; or they left nothing of their items that gives the metric.
+            different numbers of detections; a side mixes methods or repeats a seed; or the runs left nothing of their
+            items that gives the metric.
     """
-    a, b = store.read(run_a), store.read(run_b)
-    for record in (a, b):
+    found = [_side(store, runs, metric) for runs in sides]
+    for one, other in combinations([record for side in found for record in side.records], 2):
+        _check_same(one, other)
+    part, _, name = metric.partition("/")
+    predictions, pairs = Predictions(store), []
+    for a, b in combinations(found, 2):
+        ids = [[record.id for record in side.records] for side in (a, b)]
+        one = pair(predictions, ids[0], ids[1], part, name)
+        shown = " and ".join(",".join(of_side) for of_side in ids)
+        if one is None:
+            raise _nothing(shown, metric, len(ids[0]) == len(ids[1]))
+        if abs(one.difference.mean - (a.summary.mean - b.summary.mean)) > TOLERANCE:
+            raise UserError(
+                f"The predictions of {shown} do not give {metric} of their records.", "Make the runs again."
+            )
+        pairs.append((a, b, one))
+    corrected = holm([one.test.p for _, _, one in pairs])
+    return [
+        Comparison(a, b, metric, one.difference, one.test, float(p), _notes(a, b))
+        for (a, b, one), p in zip(pairs, corrected, strict=True)
+    ]
+
+
+def _nothing(shown: str, metric: str, equal: bool) -> UserError:
+    if equal:
+        return UserError(
+            f"The runs {shown} left nothing that gives an interval of {metric}.",
+            "Take another metric, or make the runs again: it takes the predictions of all items, and enough of them.",
+        )
+    return UserError(
+        f"The runs {shown} have different numbers of seeds, and {metric} is no mean over items.",
+        "Give as many seeds on either side.",
+    )
+
+
+def _side(store: Store, runs: Sequence[str], metric: str) -> Side:
+    records = [store.read(run) for run in runs]
+    for record in records:
         if record.status != "done":
             raise UserError(f"Run {record.id} is {record.status}: {record.reason}", "Compare runs that are done.")
+        if metric not in record.metrics:
+            raise UserError(f"Run {record.id} has no metric {metric!r}.", near_miss(metric, record.metrics))
+        if record.method != records[0].method:
+            raise UserError(
+                f"The runs {records[0].id} and {record.id} are of different methods, and cannot be one side.",
+                "Give the seeds of one method with commas between, and the other method as a side of its own.",
+            )
+    if len({record.seed for record in records}) < len(records):
+        raise UserError(f"Of the runs {', '.join(runs)}, two have the same seed.", "Give each seed once.")
+    return Side(tuple(records), seed_summary([record.metrics[metric] for record in records]))
+
+
+def _check_same(a: Record, b: Record) -> None:
     for what, values in (
         ("tasks", (a.task, b.task)),
         ("splits", (_split(a), _split(b))),
@@ -60,35 +134,24 @@ def compare(store: Store, run_a: str, run_b: str, metric: str) -> Comparison:
             raise UserError(
                 f"The runs {a.id} and {b.id} are of different {what}: {shown}.", "Compare runs on the same items."
             )
-    for record in (a, b):
-        if metric not in record.metrics:
-            raise UserError(f"Run {record.id} has no metric {metric!r}.", near_miss(metric, record.metrics))
-    part, _, name = metric.partition("/")
-    found = _difference(Predictions(store), a.id, b.id, part, name)
-    if found is None:
-        raise UserError(
-            f"The runs {a.id} and {b.id} left nothing that gives an interval of {metric}.",
-            "Take another metric, or make the runs again: it takes the predictions of all items, and enough of them.",
-        )
-    if abs(found.mean - (a.metrics[metric] - b.metrics[metric])) > TOLERANCE:
-        raise UserError(
-            f"The predictions of {a.id} and {b.id} do not give {metric} of their records.", "Make the runs again."
-        )
-    notes = tuple(
-        f"{what} differ: {left} and {right}"
-        for what, left, right in (
-            ("protocols", a.protocol, b.protocol),
-            ("input sizes", a.input_size, b.input_size),
-            ("settings", *_differing(a.settings, b.settings)),
-            ("precisions", a.precision, b.precision),
-        )
-        if left != right
-    )
-    return Comparison(a, b, metric, found, notes)
 
 
 def _split(record: Record) -> Any:
     return record.dataset.get("split_sha256") or record.split
+
+
+def _notes(a: Side, b: Side) -> tuple[str, ...]:
+    one, other = a.records[0], b.records[0]
+    return tuple(
+        f"{what} differ: {left} and {right}"
+        for what, left, right in (
+            ("protocols", one.protocol, other.protocol),
+            ("input sizes", one.input_size, other.input_size),
+            ("settings", *_differing(one.settings, other.settings)),
+            ("precisions", one.precision, other.precision),
+        )
+        if left != right
+    )
 
 
 def _differing(a: dict[str, Any], b: dict[str, Any]) -> tuple[str, str]:
@@ -96,39 +159,3 @@ def _differing(a: dict[str, Any], b: dict[str, Any]) -> tuple[str, str]:
     keys = [key for key in a if key in b and a[key] != b[key]]
     left, right = (", ".join(f"{key}={settings[key]}" for key in keys) for settings in (a, b))
     return left, right
-
-
-def _difference(predictions: Predictions, a: str, b: str, part: str, name: str) -> Difference | None:
-    """Returns the difference in percentage points; None where the runs left nothing of the same items."""
-    if all(predictions.has(run, name) for run in (a, b)):
-        found = [predictions.values(run, part, name, ordered=True) for run in (a, b)]
-        if found[0] is None or found[1] is None or not found[0][0].equals(found[1][0]):
-            return None
-        return paired_bootstrap(found[0][1], found[1][1])
-    difference = _of_counts(predictions, a, b, part, name) or _of_matches(predictions, a, b, part, name)
-    if difference is None:
-        return None
-    return Difference(100 * difference.mean, 100 * difference.low, 100 * difference.high, difference.level)
-
-
-def _of_counts(predictions: Predictions, a: str, b: str, part: str, name: str) -> Difference | None:
-    from rsbench.segmentation.metrics import score_array, score_names
-
-    found = predictions.counts((a, b), part)
-    if found is None or name not in (names := score_names(found[0])):
-        return None
-    column, (first, second) = names.index(name), found[1]
-    return paired_score_difference(first, second, lambda sums, whole: score_array(sums, whole)[..., column])
-
-
-def _of_matches(predictions: Predictions, a: str, b: str, part: str, name: str) -> Difference | None:
-    from rsbench.detection.bootstrap import paired_difference
-
-    boxes = name.startswith(BOXES)
-    found = predictions.matches((a, b), part, boxes)
-    if found is None or not found[0].items:
-        return None
-    try:
-        return paired_difference(found[0], found[1], name.removeprefix(BOXES) if boxes else name)
-    except ValueError:  # other images, or no score of this name
-        return None

@@ -8,6 +8,9 @@ import detection_cases as cases
 import numpy as np
 import pyarrow as pa
 import pytest
+import scipy.stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from rsbench.cli import _main
 from rsbench.detection.detections import Detections
@@ -43,9 +46,9 @@ def put(store):
 
 @pytest.fixture
 def call(store, capsys):
-    def run(a, b, *more):
+    def run(*runs_and_options):
         capsys.readouterr()
-        code = _main(["compare", a, b, "--results", str(store.root), *more])
+        code = _main(["compare", *runs_and_options, "--results", str(store.root)])
         return code, *capsys.readouterr()
 
     return run
@@ -76,9 +79,57 @@ def test_top1_is_compared_item_by_item_whatever_their_order(call, put):
 def test_a_difference_that_may_be_none_is_said_to_be_not_shown(call, put):
     (_, a), (_, b) = classified(put, 0, 0.7), classified(put, 4, 0.7)
     lines = call(a, b, "--metric", "val/top1")[1].splitlines()
-    assert lines[3].endswith("no difference shown")
+    assert lines[3].startswith("95 % interval over items in pairs [")
+    assert lines[4].startswith("McNemar test") and lines[4].endswith("no difference shown")
     assert [line[:2] for line in lines[:2]] == ["a:", "b:"]
     assert "no difference shown" not in call(a, classified(put, 2, 0.3)[1])[1]
+
+
+def test_two_runs_have_mcnemars_test_and_several_seeds_a_permutation_test(call, put):
+    sides = [[classified(put, seed, share) for seed in seeds] for seeds, share in (((0, 1), 0.8), ((2, 3), 0.7))]
+    one = json.loads(call(sides[0][0][1], sides[1][0][1], "--json")[1])
+    (first, _), (second, _) = sides[0][0], sides[1][0]
+    table = [[np.sum((first == x) & (second == y)) for y in (0, 1)] for x in (0, 1)]
+    assert one["test"] == "McNemar"
+    assert one["p"] == pytest.approx(mcnemar(table, exact=True).pvalue)
+    several = json.loads(call(*(",".join(run for _, run in side) for side in sides), "--json")[1])
+    means = [np.mean([right for right, _ in side], axis=0) for side in sides]
+    assert several["difference"] == pytest.approx(100 * (means[0] - means[1]).mean())
+    assert several["sd_over_seeds_a"] == pytest.approx(np.std([100 * r.mean() for r, _ in sides[0]], ddof=1))
+    oracle = scipy.stats.permutation_test(
+        means, lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=4000, vectorized=False, rng=0
+    )
+    assert (several["test"], several["permutations"]) == ("permutation", 9999)
+    assert several["p"] == pytest.approx(oracle.pvalue, abs=0.02)
+
+
+def test_several_runs_are_compared_in_pairs_and_corrected_for_their_number(call, put):
+    runs = [classified(put, seed, share)[1] for seed, share in ((0, 0.9), (1, 0.85), (2, 0.5))]
+    found = [json.loads(line) for line in call(*runs, "--json")[1].splitlines()]
+    assert [(one["a"], one["b"]) for one in found] == [(runs[0], runs[1]), (runs[0], runs[2]), (runs[1], runs[2])]
+    expected = multipletests([one["p"] for one in found], method="holm")[1]
+    assert [one["p_holm"] for one in found] == pytest.approx(expected)
+    assert [one["shown"] for one in found] == (expected <= 0.05).tolist() == [False, True, True]
+    assert call(*runs)[1].count("corrected for 3 pairs (Holm)") == 3
+
+
+@pytest.mark.parametrize(
+    ("sides", "reason"),
+    [
+        (["a,a2", "b"], "are of different methods"),
+        (["a,a", "b"], "two have the same seed"),
+        (["a"], "One run cannot be compared"),
+    ],
+)
+def test_sides_that_are_none_are_refused(call, put, sides, reason):
+    runs = {
+        "a": classified(put, 0, 0.8)[1],
+        "a2": classified(put, 1, 0.8, method="other/one")[1],
+        "b": classified(put, 2, 0.7)[1],
+    }
+    code, out, err = call(*(",".join(runs[name] for name in side.split(",")) for side in sides))
+    assert (code, out) == (2, "")
+    assert reason in err
 
 
 def test_miou_is_compared_over_tiles(call, put, tmp_path):
@@ -98,6 +149,17 @@ def test_miou_is_compared_over_tiles(call, put, tmp_path):
     own = paired_score_difference(*counts, lambda sums, whole: score_array(sums, whole)[..., 0])
     assert found["difference"] == pytest.approx(100 * own.mean)
     assert found["interval"] == pytest.approx([100 * own.low, 100 * own.high])
+    assert found["p"] == pytest.approx(swapped(*counts, lambda one: score_array(one)[0], own.mean), abs=0.02)
+
+
+def swapped(a, b, score, found, draws=1500):
+    """The p-value by a plain loop in which items change sides."""
+    rng, extreme = np.random.default_rng(1), 0
+    for _ in range(draws):
+        stays = (rng.random(len(a)) < 0.5).reshape(-1, *[1] * (a.ndim - 1))
+        own, other = np.where(stays, a, b), np.where(stays, b, a)
+        extreme += abs(score(own.sum(0)) - score(other.sum(0))) >= abs(found) - 1e-12
+    return (1 + extreme) / (1 + draws)
 
 
 @pytest.fixture
@@ -141,7 +203,7 @@ def test_what_else_differs_is_noted(call, put):
         classified(put, 0, 0.7, protocol="paper", settings={"lr": 1.0, "epochs": 3}),
         classified(put, 1, 0.7, protocol="swept", settings={"lr": 2.0, "epochs": 3}),
     )
-    notes = call(a, b)[1].splitlines()[4:]
+    notes = call(a, b)[1].splitlines()[5:]
     assert "note: protocols differ: paper and swept" in notes
     assert "note: settings differ: lr=1.0 and lr=2.0" in notes
 
