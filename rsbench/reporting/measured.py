@@ -9,9 +9,9 @@ processes, version), the newest stand alone and the footnote names what was left
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rsbench.errors import UserError
 from rsbench.records import Record, canonical_json
@@ -78,6 +78,11 @@ class Measurement:
         size: of the input in pixels.
         runs: ids, one per seed (of a failed cell: of the runs that failed).
         remarks: sentences for the footnote, without a full stop.
+        precision: of the backbone's arithmetic, ``fp32`` or ``bf16``.
+        commands: that make the runs again, each once; one may have made several seeds.
+        reason: why it is not done, without a full stop; else empty.
+        counts: items by part of the split; empty where the runs do not say.
+        policies: of the dataset, such as the size of its tiles; empty where it has none.
     """
 
     status: str
@@ -89,6 +94,11 @@ class Measurement:
     size: int | None
     runs: tuple[str, ...]
     remarks: tuple[str, ...]
+    precision: str = "fp32"
+    commands: tuple[str, ...] = ()
+    reason: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    policies: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -140,7 +150,7 @@ class Group:
         runs = tuple(record.id for record in chosen)
         return Measurement(
             "done", summary.mean, low, high, summary.sd, tuple(sorted(by_seed)), chosen[0].input_size, runs,
-            tuple(remarks),
+            tuple(remarks), **_shared(chosen),
         )  # fmt: skip
 
 
@@ -150,10 +160,24 @@ def _failed(records: Sequence[Record]) -> Measurement | None:
     latest = {record.seed: record for record in sorted(records, key=_age)}
     chosen = [latest[seed] for seed in sorted(latest)]
     status = "failed" if any(record.status == "failed" for record in chosen) else "interrupted"
+    reason = next(_open_ended(record.reason or "") for record in chosen if record.status == status)
     return Measurement(
         status, None, None, None, None, tuple(sorted(latest)), chosen[0].input_size,
-        tuple(record.id for record in chosen), (*_common_flags(chosen), *map(_why, chosen)),
+        tuple(record.id for record in chosen), (*_common_flags(chosen), *map(_why, chosen)), reason=reason,
+        **_shared(chosen),
     )  # fmt: skip
+
+
+def _shared(records: Sequence[Record]) -> dict[str, Any]:
+    """Returns what all of the runs have in common, and how each is made again."""
+    first = records[0]
+    policies = first.selected.get("data")
+    return {
+        "precision": first.precision,
+        "commands": tuple(dict.fromkeys(record.command for record in records if record.command)),
+        "counts": dict(first.dataset.get("counts") or {}),
+        "policies": dict(policies) if isinstance(policies, Mapping) else {},
+    }
 
 
 def _no_interval(records: Sequence[Record], key: str) -> str:
