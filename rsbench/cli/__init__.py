@@ -14,6 +14,7 @@ from rsbench.cli.common import settings_of_process
 from rsbench.cli.compare import compare
 from rsbench.cli.data import data
 from rsbench.cli.inspect import inspect
+from rsbench.cli.leaderboard import leaderboard
 from rsbench.cli.lists import show_list
 from rsbench.cli.pretrain import pretrain, reconstruct
 from rsbench.cli.run import run
@@ -35,6 +36,7 @@ app.command("list")(show_list)
 app.command("inspect")(inspect)
 app.command("score")(score)
 app.command("compare")(compare)
+app.command("leaderboard")(leaderboard)
 app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
 app.add_typer(cache, name="cache")
