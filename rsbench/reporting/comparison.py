@@ -77,19 +77,19 @@ def compare(store: Store, sides: Sequence[Sequence[str]], metric: str) -> list[C
     predictions, pairs = Predictions(store), []
     for a, b in combinations(found, 2):
         ids = [[record.id for record in side.records] for side in (a, b)]
-        one = pair(predictions, ids[0], ids[1], part, name)
+        own = pair(predictions, ids[0], ids[1], part, name)
         shown = " and ".join(",".join(of_side) for of_side in ids)
-        if one is None:
+        if own is None:
             raise _nothing(shown, metric, len(ids[0]) == len(ids[1]))
-        if abs(one.difference.mean - (a.summary.mean - b.summary.mean)) > TOLERANCE:
+        if abs(own.difference.mean - (a.summary.mean - b.summary.mean)) > TOLERANCE:
             raise UserError(
                 f"The predictions of {shown} do not give {metric} of their records.", "Make the runs again."
             )
-        pairs.append((a, b, one))
-    corrected = holm([one.test.p for _, _, one in pairs])
+        pairs.append((a, b, own))
+    corrected = holm([own.test.p for _, _, own in pairs])
     return [
-        Comparison(a, b, metric, one.difference, one.test, float(p), _notes(a, b))
-        for (a, b, one), p in zip(pairs, corrected, strict=True)
+        Comparison(a, b, metric, own.difference, own.test, float(p), _notes(a, b))
+        for (a, b, own), p in zip(pairs, corrected, strict=True)
     ]
 
 
