@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from rsbench.cli.audit import audit
 from rsbench.cli.cache import cache
 from rsbench.cli.common import settings_of_process
 from rsbench.cli.compare import compare
 from rsbench.cli.data import data
+from rsbench.cli.figure import figure
 from rsbench.cli.inspect import inspect
 from rsbench.cli.leaderboard import leaderboard
 from rsbench.cli.lists import show_list
@@ -32,6 +34,7 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("table")(table)
+app.command("audit")(audit)
 app.command("list")(show_list)
 app.command("inspect")(inspect)
 app.command("score")(score)
@@ -41,6 +44,7 @@ app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
 app.add_typer(cache, name="cache")
 app.add_typer(data, name="data")
+app.add_typer(figure, name="figure")
 
 # Newer versions of Typer carry a click of their own: the usage errors are those of the click that this Typer uses.
 _USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")

@@ -1,0 +1,253 @@
+"""Losses over epochs: of runs, from their records, and of pretrainings, from what they leave in their folder.
+
+What differs in nothing but the seed is one curve: the mean of the seeds, in a band from the lowest to the highest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsbench.errors import UserError, near_miss
+from rsbench.records import Record, Store, canonical_json
+from rsbench.reporting.figures.runs import done, names_of, shared_heading
+from rsbench.reporting.figures.style import SINGLE, looks, new_figure, set_heading, styled
+from rsbench.reporting.measured import subject
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PROVENANCE, LOG = "provenance.json", "log.jsonl"  # of rsbench.pretraining.run, which imports torch
+_NO_LOSS = ("lr", "seconds", "epoch", "step")
+_TITLES = {"ctxmim": "CtxMIM, re-implemented", "simmim": "SimMIM"}
+
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What one training left.
+
+    Args:
+        origin: id of the run, or the folder of the pretraining.
+        name: in the legend.
+        kind: of loss: curves of different kinds say nothing beside each other.
+        alike: equal for trainings that differ in nothing but the seed.
+        seed: of the training.
+        history: mean losses of each epoch.
+    """
+
+    origin: str
+    name: str
+    kind: str
+    alike: str
+    seed: int
+    history: History
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One curve of the figure.
+
+    Args:
+        name: in the legend.
+        values: of each loss by name, float64 (seeds, epochs).
+    """
+
+    name: str
+    values: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """All curves of a figure, and what they have in common.
+
+    Args:
+        curves: all with the same losses.
+        heading: a line above.
+    """
+
+    curves: list[Curve]
+    heading: str
+
+
+def curves_of(store: Store | None, sources: Sequence[str], wanted: Sequence[str]) -> Curves:
+    """Returns the curves of runs and pretrainings.
+
+    Args:
+        store: holds the runs; None where there are none.
+        sources: ids of runs, and folders of ``rsbench pretrain``.
+        wanted: names of losses.
+
+    Raises:
+        UserError: there is no such run, folder or loss; nothing was trained epoch by epoch; or the losses are of
+            different kinds.
+    """
+    found, heading = _trained(store, list(dict.fromkeys(sources)))
+    kinds = {one.kind: one.origin for one in reversed(found)}
+    if len(kinds) > 1:
+        listed = ", ".join(f"{kind} ({origin})" for kind, origin in sorted(kinds.items()))
+        raise UserError(f"These losses are not of one kind: {listed}.", "Draw each kind in a figure of its own.")
+    for one in found:
+        known = [name for name in one.history[0] if name not in _NO_LOSS]
+        for name in wanted:
+            if name not in known:
+                raise UserError(f"{one.origin} has no loss {name!r}.", near_miss(name, known))
+    groups: dict[str, list[Trained]] = {}
+    for one in found:
+        groups.setdefault(f"{len(one.history)} {one.alike}", []).append(one)
+    curves = []
+    for members in groups.values():
+        by_seed = {one.seed: one for one in members}
+        if len(by_seed) < len(members):  # the same seed twice, as on two machines: these are no seeds to average
+            curves += [_curve([one], f"{one.name} ({one.origin[:8]})", wanted) for one in members]
+            continue
+        ordered = [by_seed[seed] for seed in sorted(by_seed)]
+        many = f" ({len(ordered)} seeds)" if len(ordered) > 1 else ""
+        curves.append(_curve(ordered, ordered[0].name + many, wanted))
+    return Curves(curves, heading)
+
+
+def _curve(members: Sequence[Trained], name: str, wanted: Sequence[str]) -> Curve:
+    return Curve(name, {loss: np.array([[epoch[loss] for epoch in one.history] for one in members]) for loss in wanted})
+
+
+def _trained(store: Store | None, sources: Sequence[str]) -> tuple[list[Trained], str]:
+    folders = {source: Path(source) for source in sources if _is_pretraining(Path(source))}
+    records = []
+    for source in sources:
+        if source in folders:
+            continue
+        if store is None or (not (store.root / source).exists() and Path(source).is_dir()):
+            raise UserError(
+                f"{source} is no pretraining: it holds neither {PROVENANCE} nor {LOG}.",
+                "Give the output folder of rsbench pretrain, or the id of a run with --results.",
+            )
+        record = done(store, source)
+        if not record.history:
+            raise UserError(
+                f"Run {record.id} has no learning curve: its record holds no losses of epochs.",
+                "Nothing was trained epoch by epoch (as with k-NN), or an older rsbench wrote it: make the run again.",
+            )
+        records.append(record)
+    firsts = {_alike(record): record for record in reversed(records)}
+    names = dict(zip(firsts, names_of(list(firsts.values())), strict=True))
+    runs = {
+        record.id: Trained(
+            record.id, names[_alike(record)], record.kind, _alike(record), record.seed, list(record.history)
+        )
+        for record in records
+    }
+    found = [_pretraining(folders[source]) if source in folders else runs[source] for source in sources]
+    return found, shared_heading(records) if records else "pretraining"
+
+
+def _alike(record: Record) -> str:
+    """Returns all by which runs can differ but for the seed and the machine."""
+    facts = [record.task, record.protocol, record.split, record.settings, record.precision, record.input_size]
+    facts += [record.dataset.get("split_sha256"), record.dataset.get("fingerprint"), record.preprocess]
+    return canonical_json([*subject(record), *facts, record.identity.get("rsbench")])
+
+
+def _is_pretraining(folder: Path) -> bool:
+    return (folder / PROVENANCE).is_file() or (folder / LOG).is_file()
+
+
+def _pretraining(folder: Path) -> Trained:
+    """Reads the provenance of a finished pretraining, or the log of one that is not."""
+    file = folder / (PROVENANCE if (folder / PROVENANCE).is_file() else LOG)
+    options: dict[str, Any] = {}
+    data = ""
+    try:
+        if file.name == PROVENANCE:
+            about = json.loads(file.read_text(encoding="utf-8"))
+            options, data, history = dict(about["options"]), str(about["data"]["sha256"]), about["losses_per_epoch"]
+            title = _TITLES.get(options["objective"], str(options["objective"]))
+            name = f"{title}, {options['variant']}"
+            seed = int(options.pop("seed"))
+        else:
+            history, name, seed, data = _of_log(file), f"{folder.name} (unfinished)", 0, str(folder)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{file} is not what rsbench pretrain writes: {reason}.", "Give another folder.") from None
+    if not history:
+        raise UserError(f"{folder} has no whole epoch yet.", "Wait until one is done.")
+    return Trained(str(folder), name, "pretraining", canonical_json([options, data]), seed, history)
+
+
+def _of_log(file: Path) -> History:
+    """Returns the mean losses of the epochs that are whole: those before the last, which may be at work."""
+    steps: dict[int, list[dict[str, float]]] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.endswith("}"):  # else it is being written
+            step = json.loads(line)
+            steps.setdefault(int(step["epoch"]), []).append(step)
+    whole = len(next(iter(steps.values()), []))
+    epochs = [steps[epoch] for epoch in sorted(steps) if len(steps[epoch]) == whole and (epoch > 0 or len(steps) > 1)]
+    return [{name: float(np.mean([step[name] for step in epoch])) for name in epoch[0]} for epoch in epochs]
+
+
+def draw_learning_curves(
+    curves: Sequence[Curve], heading: str = "", logarithmic: bool = False, width: float = SINGLE
+) -> Figure:
+    """Returns the figure: a panel for each loss.
+
+    Args:
+        curves: all with the same losses.
+        heading: a line above.
+        logarithmic: whether the losses stand on a logarithmic scale.
+        width: in inches.
+
+    Raises:
+        UserError: there are more curves than can be told apart, or a loss without a logarithm.
+    """
+    names = list(curves[0].values)
+    lowest = {name: min(float(curve.values[name].min()) for curve in curves) for name in names}
+    for name in names:
+        if logarithmic and lowest[name] <= 0:
+            raise UserError(f"The loss {name!r} is not positive everywhere.", "Leave --log out.")
+    with styled():
+        return _draw(curves, names, heading, logarithmic, width)
+
+
+def _draw(curves: Sequence[Curve], names: Sequence[str], heading: str, logarithmic: bool, width: float) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
+    across = min(len(names), 1 if width <= SINGLE else 2)
+    down = -(-len(names) // across)
+    figure = new_figure(width, 0.3 + 1.9 * down + 0.155 * (len(curves) if len(curves) > 1 or not heading else 0))
+    panels = figure.subplots(down, across, squeeze=False, sharex=True).ravel()
+    for axes, name in zip(panels, names, strict=False):
+        for curve, look in zip(curves, looks(len(curves)), strict=True):
+            _draw_curve(axes, curve, name, look)
+        axes.set_ylabel(name.replace("_", " ") if name == "loss" else name)
+        axes.set_yscale("log" if logarithmic else "linear")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    for axes in panels[max(0, len(names) - across) : len(names)]:
+        axes.set_xlabel("epoch")
+        axes.tick_params(labelbottom=True)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center")
+    set_heading(figure, heading)
+    return figure
+
+
+def _draw_curve(axes: Axes, curve: Curve, name: str, look: Any) -> None:
+    values = curve.values[name]
+    epochs = np.arange(1, values.shape[1] + 1)
+    every = max(1, len(epochs) // 10)
+    axes.plot(epochs, values.mean(axis=0), label=curve.name, markevery=every, **look.of_line)
+    if len(values) > 1:
+        axes.fill_between(
+            epochs, values.min(axis=0), values.max(axis=0), facecolor=look.colour, alpha=0.2, linewidth=0,
+            hatch=look.hatch, edgecolor=look.colour,
+        )  # fmt: skip

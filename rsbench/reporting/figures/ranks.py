@@ -1,0 +1,120 @@
+"""The critical-difference diagram: methods by mean rank, with bars over those that are not shown to differ.
+
+Layout of Demšar, JMLR 2006, Figure 1: the scale above, the better half of the methods on the left, the other half on
+the right, each led to its place on the scale.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from rsbench.reporting.figures.style import DOUBLE, new_figure, styled
+from rsbench.statistics import Ranking
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PITCH = 0.19  # inches between two names
+_LETTERS = 34  # of a name in one line
+_GAP = 0.06  # inches between a line and its name
+
+
+def draw_ranks(ranking: Ranking, width: float = DOUBLE) -> Figure:
+    """Returns the diagram.
+
+    Args:
+        ranking: at least two methods, best first.
+        width: in inches.
+    """
+    with styled():
+        return _draw(ranking, width)
+
+
+def _draw(ranking: Ranking, width: float) -> Figure:
+    count = len(ranking.names)
+    half = math.ceil(count / 2)
+    labels = [
+        textwrap.fill(f"{name}\u00a0({rank:.2f})", _LETTERS if width >= DOUBLE else 20, break_on_hyphens=False)
+        for name, rank in zip(ranking.names, ranking.mean_ranks, strict=True)
+    ]
+    lines = max(label.count("\n") + 1 for label in labels)
+    pitch = _PITCH + 0.12 * (lines - 1)
+    bars = _levels(ranking.groups)
+    below = 0.14 + 0.1 * (max(bars, default=-1) + 1)  # where the first name stands under the scale
+    height = 0.72 + below + pitch * half + 0.12
+    figure = new_figure(width, height)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))  # one unit is one inch, y runs down from the scale
+    axes.set_axis_off()
+    axes.set_xlim(0, width)
+    axes.set_ylim(height - 0.72, -0.72)
+    left, right = (_width(axes, part) + 0.3 for part in (labels[:half], labels[half:]))
+    step = (width - left - right) / (count - 1)
+
+    def place(rank: float) -> float:
+        return left + (rank - 1) * step
+
+    black: dict[str, Any] = {"color": "black", "solid_capstyle": "butt"}
+    axes.plot([place(1), place(count)], [0, 0], linewidth=0.8, **black)
+    for whole in range(1, count + 1):
+        axes.plot([place(whole)] * 2, [-0.06, 0], linewidth=0.8, **black)
+        axes.text(place(whole), -0.09, str(whole), ha="center", va="bottom", fontsize=7)
+    _critical(axes, ranking, place(1), step)
+    for level, (first, last) in zip(bars, ranking.groups, strict=True):
+        ends = [place(ranking.mean_ranks[first]) - 0.04, place(ranking.mean_ranks[last]) + 0.04]
+        axes.plot(ends, [0.1 + 0.1 * level] * 2, linewidth=2.6, **black)
+    for index, (label, rank) in enumerate(zip(labels, ranking.mean_ranks, strict=True)):
+        on_left = index < half
+        row = index if on_left else count - 1 - index
+        y = below + pitch * (row + 0.5)
+        end = left - 0.12 if on_left else width - right + 0.12
+        axes.plot([place(rank), place(rank), end], [0, y, y], linewidth=0.6, **black)
+        side = "right" if on_left else "left"
+        axes.text(end - _GAP if on_left else end + _GAP, y, label, ha=side, va="center", fontsize=7, linespacing=1.0)
+    return figure
+
+
+def _critical(axes: Axes, ranking: Ranking, start: float, step: float) -> None:
+    """Draws how long the critical difference is, and says what else the test gave."""
+    y = -0.42
+    end = start + ranking.critical_difference * step
+    most = axes.get_xlim()[1] - 0.05
+    verdict = f"{ranking.tasks} tasks, Friedman p {_p(ranking.p)}"
+    if ranking.p >= ranking.alpha:
+        verdict += ": no difference shown"
+    text = f"CD = {ranking.critical_difference:.2f} ($\\alpha$ = {ranking.alpha:g}); {verdict}"
+    if end <= most:  # a difference that is longer than the scale is told by its number
+        axes.plot([start, end], [y, y], color="black", linewidth=0.8)
+        for x in (start, end):
+            axes.plot([x, x], [y - 0.04, y + 0.04], color="black", linewidth=0.8)
+    room = most - _width(axes, [text])
+    axes.text(max(0.05, min(start, room)), y - 0.07, text, ha="left", va="bottom", fontsize=7)
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def _levels(groups: tuple[tuple[int, int], ...]) -> list[int]:
+    """Returns for each group the lowest row in which it touches no group before it."""
+    ends: list[int] = []
+    found = []
+    for first, last in groups:
+        level = next((n for n, end in enumerate(ends) if end < first), len(ends))
+        ends[level : level + 1] = [last]
+        found.append(level)
+    return found
+
+
+def _width(axes: Axes, labels: list[str]) -> float:
+    """Returns the width in inches of the widest of some names."""
+    figure = axes.figure
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    texts = [axes.text(0, 0, label, fontsize=7) for label in labels]
+    widest = max((text.get_window_extent(renderer).width for text in texts), default=0.0)
+    for text in texts:
+        text.remove()
+    return float(widest / figure.dpi)
