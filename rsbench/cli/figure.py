@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rsbench.cli.common import Plugins, registry
+from rsbench.cli.pretrain import Checkpoint, Count, Images, ImageSize, MaskSeed, Ratios, draw_panels
 from rsbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -107,3 +108,18 @@ def learning_curves(
     store = Store(results) if results.is_dir() else None
     found = curves_of(store, sources, tuple(dict.fromkeys(loss or ("loss",))))
     _write(draw_learning_curves(found.curves, found.heading, logarithmic, inches), out, "learning-curves")
+
+
+@figure.command("reconstruction")
+def reconstruction(
+    checkpoint: Checkpoint,
+    images: Images,
+    out: Out,
+    count: Count = 4,
+    ratios: Ratios = "0.70,0.75,0.80,0.85",
+    image_size: ImageSize = 0,
+    seed: MaskSeed = 0,
+    width: Width = "double",
+) -> None:
+    """Draw what a pretrained model reconstructs (the paper's Figures 2 and 5)."""
+    _write(draw_panels(checkpoint, images, ratios, count, image_size, seed, width), out, "reconstruction")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rsbench.cli.common import Changes, Plugins, folder_to_write, parse_changes, registry
 from rsbench.errors import UserError
 from rsbench.memory import keep_heap
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Checkpoint = Annotated[Path, typer.Option(metavar="FILE", help="checkpoint.pt of a pretraining run.")]
+Images = Annotated[Path, typer.Option(metavar="DIR", help="Folder of images.")]
+Count = Annotated[int, typer.Option(help="Number of images, evenly spaced in the folder.")]
+Ratios = Annotated[str, typer.Option(help="Mask ratios with commas between.")]
+ImageSize = Annotated[int, typer.Option(help="Pixels; 0 is the size of the pretraining.")]
+MaskSeed = Annotated[int, typer.Option(help="Of the masks.")]
 
 
 def pretrain(
@@ -89,21 +98,37 @@ def _part(only: str, plugin: list[Path] | None) -> tuple[tuple[str, ...], str]:
 
 
 def reconstruct(
-    checkpoint: Annotated[Path, typer.Option(metavar="FILE", help="checkpoint.pt of a pretraining run.")],
-    images: Annotated[Path, typer.Option(metavar="DIR", help="Folder of images.")],
-    output: Annotated[Path, typer.Option(metavar="PNG", help="Picture to write.")] = Path("reconstruction.png"),
-    count: Annotated[int, typer.Option(help="Number of images, evenly spaced in the folder.")] = 4,
-    ratios: Annotated[str, typer.Option(help="Mask ratios with commas between.")] = "0.70,0.75,0.80,0.85",
-    image_size: Annotated[int, typer.Option(help="Pixels; 0 is the size of the pretraining.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of the masks.")] = 0,
+    checkpoint: Checkpoint,
+    images: Images,
+    output: Annotated[Path, typer.Option(metavar="PNG", help="PNG or PDF to write.")] = Path("reconstruction.png"),
+    count: Count = 4,
+    ratios: Ratios = "0.70,0.75,0.80,0.85",
+    image_size: ImageSize = 0,
+    seed: MaskSeed = 0,
 ) -> None:
     """Draw what a pretrained model reconstructs (the paper's Figures 2 and 5)."""
-    from rsbench.pretraining.images import ImageFolder
-    from rsbench.pretraining.reconstruct import draw, load_model
+    from rsbench.reporting.figures.style import save
 
+    if output.suffix.lower() not in (".png", ".pdf"):
+        raise UserError(f"--output {output} is neither a PNG nor a PDF.", "Give it such an ending.")
+    drawn = draw_panels(checkpoint, images, ratios, count, image_size, seed)
+    for file in save(drawn, {output.suffix.lower()[1:]: output}):
+        typer.echo(file)
+
+
+def draw_panels(
+    checkpoint: Path, images: Path, ratios: str, count: int, image_size: int, seed: int, width: str = "double"
+) -> Figure:
+    """Draws the figure of ``rsbench reconstruct``, which is that of ``rsbench figure reconstruction``."""
+    from rsbench.pretraining.images import ImageFolder
+    from rsbench.pretraining.reconstruct import load_model, panels
+    from rsbench.reporting.figures.reconstruction import draw_reconstruction
+    from rsbench.reporting.figures.style import width_of
+
+    inches = width_of(width)
     try:
         parsed = tuple(float(part) for part in ratios.split(","))
     except ValueError:
         raise UserError(f"--ratios {ratios} are not numbers.", "Write them like 0.7,0.8.") from None
-    draw(load_model(checkpoint), ImageFolder.find(images), output, parsed, count, image_size, seed)
-    print(output, file=sys.stdout)
+    made = panels(load_model(checkpoint), ImageFolder.find(images), parsed, count, image_size, seed)
+    return draw_reconstruction(made, inches)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
@@ -67,25 +69,44 @@ def reconstruct(model: MaskedImageModel, images: Tensor, masks: Tensor) -> Tenso
     return torch.where(enlarge(masks, options.mask_patch).unsqueeze(1), pixels, images)
 
 
-def draw(
+@dataclass(frozen=True, eq=False)
+class Panels:
+    """Pictures in rows and columns: a row per image; the original, then masked and reconstructed at each ratio.
+
+    Args:
+        pictures: uint8 (rows, columns, H, W, 3).
+        titles: of the columns.
+        names: of the rows.
+        objective, variant: of the model.
+    """
+
+    pictures: NDArray[np.uint8]
+    titles: tuple[str, ...]
+    names: tuple[str, ...]
+    objective: str
+    variant: str
+
+
+def panels(
     model: MaskedImageModel,
     images: ImageFolder,
-    output: Path,
     ratios: Sequence[float],
     count: int,
     image_size: int = 0,
     seed: int = 0,
-) -> None:
-    """Writes a PNG: a row per image; the original, then masked and reconstructed at each ratio.
+) -> Panels:
+    """Returns what a model reconstructs of some images.
 
     Args:
         model: from ``load_model``.
         images: ``count`` of them are drawn, evenly spaced in the folder's order.
-        output: the PNG.
         ratios: shares of masked cells, each between 0 and 1.
         count: rows.
         image_size: pixels; 0 is the size of the pretraining.
         seed: of the masks.
+
+    Raises:
+        UserError: a ratio, the size or the count is none.
     """
     bad = [ratio for ratio in ratios if not 0 < ratio < 1]
     if bad or not ratios:
@@ -108,28 +129,6 @@ def draw(
         columns += [whole.masked_fill(hidden, GREY), reconstruct(model, whole, masks)]
         cells = int(masks[0].sum())
         titles += [f"{ratio:.0%} masked\n({cells} of {grid * grid} cells)", "reconstructed"]
-    _write(columns, titles, [images.names[index] for index in chosen], options, output)
-
-
-def _write(columns: list[Tensor], titles: list[str], names: list[str], options: Options, output: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    rows = len(names)
-    figure = Figure(figsize=(1.5 * len(columns), 1.5 * rows + 0.7), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, len(columns), squeeze=False)
-    for column, (pictures, title) in enumerate(zip(columns, titles, strict=True)):
-        for row in range(rows):
-            axis = axes[row, column]
-            axis.imshow(pictures[row].permute(1, 2, 0).numpy(), interpolation="nearest")
-            axis.set_xticks([])
-            axis.set_yticks([])
-            if row == 0:
-                axis.set_title(title, fontsize=8)
-            if column == 0:
-                axis.set_ylabel(names[row].rsplit("/", 1)[-1], fontsize=6)
-    names_of = {"ctxmim": "CtxMIM (re-implemented)", "simmim": "SimMIM"}
-    figure.suptitle(f"{names_of[options.objective]}, {options.variant}", fontsize=9)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    canvas.print_png(str(output))
+    pictures = torch.stack(columns, dim=1).permute(0, 1, 3, 4, 2).contiguous().numpy()
+    names = tuple(images.names[index].rsplit("/", 1)[-1] for index in chosen)
+    return Panels(pictures, tuple(titles), names, options.objective, options.variant)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rsbench.errors import UserError, near_miss
 from rsbench.records import Record, Store, canonical_json
-from rsbench.reporting.figures.runs import done, names_of, shared_heading
+from rsbench.reporting.figures.runs import done, names_of, pretraining_title, shared_heading
 from rsbench.reporting.figures.style import SINGLE, looks, new_figure, set_heading, styled
 from rsbench.reporting.measured import subject
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 PROVENANCE, LOG = "provenance.json", "log.jsonl"  # of rsbench.pretraining.run, which imports torch
 _NO_LOSS = ("lr", "seconds", "epoch", "step")
-_TITLES = {"ctxmim": "CtxMIM, re-implemented", "simmim": "SimMIM"}
 
 History = list[dict[str, float]]
 
@@ -169,8 +168,7 @@ def _pretraining(folder: Path) -> Trained:
         if file.name == PROVENANCE:
             about = json.loads(file.read_text(encoding="utf-8"))
             options, data, history = dict(about["options"]), str(about["data"]["sha256"]), about["losses_per_epoch"]
-            title = _TITLES.get(options["objective"], str(options["objective"]))
-            name = f"{title}, {options['variant']}"
+            name = pretraining_title(options["objective"], options["variant"])
             seed = int(options.pop("seed"))
         else:
             history, name, seed, data = _of_log(file), f"{folder.name} (unfinished)", 0, str(folder)
@@ -218,7 +216,7 @@ def draw_learning_curves(
 
 
 def _draw(curves: Sequence[Curve], names: Sequence[str], heading: str, logarithmic: bool, width: float) -> Figure:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     across = min(len(names), 1 if width <= SINGLE else 2)
     down = -(-len(names) // across)
@@ -228,7 +226,11 @@ def _draw(curves: Sequence[Curve], names: Sequence[str], heading: str, logarithm
         for curve, look in zip(curves, looks(len(curves)), strict=True):
             _draw_curve(axes, curve, name, look)
         axes.set_ylabel(name.replace("_", " ") if name == "loss" else name)
-        axes.set_yscale("log" if logarithmic else "linear")
+        if logarithmic:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(ScalarFormatter())  # plain numbers: a loss rarely spans a power of ten
+            axes.yaxis.set_minor_formatter(ScalarFormatter())
+            axes.tick_params(axis="y", which="minor", labelsize=7)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     for axes in panels[len(names) :]:
         axes.set_visible(False)

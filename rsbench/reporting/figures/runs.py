@@ -67,3 +67,13 @@ def names_of(records: Sequence[Record]) -> list[str]:
     if len(set(names)) < len(names):
         names = [f"{name} ({record.id[:8]})" for name, record in zip(names, records, strict=True)]
     return names
+
+
+def pretraining_title(objective: str, variant: str) -> str:
+    """Returns what stands beside a pretraining of our own.
+
+    >>> pretraining_title("ctxmim", "nano")
+    'CtxMIM, re-implemented, nano'
+    """
+    titles = {"ctxmim": "CtxMIM, re-implemented", "simmim": "SimMIM"}
+    return f"{titles.get(objective, objective)}, {variant}"
