@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -26,15 +23,6 @@ def _json_object(value: Any) -> Any:
 
 
 Object = Annotated[dict[str, Any], BeforeValidator(_json_object)]
-
-
-def content_digest(content: Mapping[str, Any]) -> str:
-    """Returns the SHA-256 of a record as JSON has it, but for its ``digest``: a record changed by hand has another one.
-
-    It guards against slips, not against forgery: whoever can write the file can write a digest, too.
-    """
-    rest = {name: value for name, value in content.items() if name != "digest"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def utc_now() -> str:
@@ -80,7 +68,7 @@ class Record(BaseModel):
         history: mean losses of each epoch of a training, in order; empty where nothing was trained epoch by epoch.
         environment: as ``rsbench.environment.environment`` gives it.
         files: SHA-256 of ``predictions.parquet``, by its name; the store fills it in.
-        digest: ``content_digest`` of all the rest, which the store fills in; None in memory, and in schema 1.
+        digest: ``rsbench.records.text.content_digest`` of all the rest, which the store fills in; None in memory, and in schema 1.
         command: the command line that makes this run again.
         started, finished: ISO 8601 in UTC.
     """

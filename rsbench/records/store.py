@@ -11,7 +11,6 @@ over several seeds and paired tests read these. Pictures, logs and other files o
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 import time
@@ -21,11 +20,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
-
 from rsbench.errors import UserError, near_miss
 from rsbench.records.files import check_name, copy, link, old_name, sha256_of, sync
-from rsbench.records.record import SCHEMA_VERSION, Record, content_digest
+from rsbench.records.record import Record
+from rsbench.records.text import parse, sealed
 
 try:
     import fcntl
@@ -100,7 +98,7 @@ class Store:
                 files[PREDICTIONS] = sha256_of(temporary / PREDICTIONS)
             for name, source in attachments.items():
                 copy(source, temporary / name)
-            (temporary / RECORD).write_text(_sealed(record, files), encoding="utf-8")
+            (temporary / RECORD).write_text(sealed(record, files), encoding="utf-8")
             sync(temporary / RECORD)
             sync(temporary)
             with self._locked(write=True):
@@ -292,41 +290,3 @@ def _age(path: Path) -> float:
 def _result(record: Record) -> tuple[Any, ...]:
     """Returns what two records of one run must share; times, places and machines may differ."""
     return record.status, record.metrics, record.intervals
-
-
-def _sealed(record: Record, files: Mapping[str, str]) -> str:
-    """Returns the JSON text of a record with the digests of its files and of itself."""
-    content = json.loads(
-        record.model_copy(update={"schema_version": SCHEMA_VERSION, "files": dict(files)}).model_dump_json()
-    )
-    content["digest"] = content_digest(content)
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def parse(text: str, origin: str) -> Record:
-    """Reads one record from its JSON text.
-
-    Raises:
-        UserError: it is of a newer schema, no record, or one that was changed after it was written.
-    """
-    try:
-        head = json.loads(text)
-        version = head.get("schema_version") if isinstance(head, dict) else None
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise UserError(
-                f"{origin} has schema version {version}; this rsbench reads up to {SCHEMA_VERSION}.",
-                "Read it with a newer rsbench.",
-            )
-        record = Record.model_validate(head)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{origin} is not JSON: {error}.", "Delete or mend the folder.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "record"
-        raise UserError(f"{origin} is not a record: {where}: {first['msg']}.", "Delete or mend the folder.") from None
-    if record.schema_version > 1 and record.digest != content_digest(head):
-        raise UserError(
-            f"{origin} was changed after it was written: its content does not give its digest.",
-            "Restore the file, or make the run again.",
-        )
-    return record

@@ -22,7 +22,7 @@ class PairedTest:
 
     Args:
         name: ``McNemar`` or ``permutation``.
-        p: two-sided p-value; never zero.
+        p: two-sided p-value.
         draws: number of permutations; None where the p-value is exact.
     """
 

@@ -105,6 +105,8 @@ def test_stores_merge_by_copying_folders(store, make, tmp_path):
     ("spoil", "reason"),
     [
         (lambda folder: (folder / "record.json").write_text("{"), "is not JSON"),
+        (lambda folder: (folder / "record.json").write_text("[" * 100_000), "is not JSON"),
+        (lambda folder: (folder / "record.json").write_text('{"seed": ' + "9" * 5000 + "}"), "is not JSON"),
         (lambda folder: (folder / "record.json").unlink(), "has no record.json"),
         (lambda folder: (folder / "record.json").write_bytes(b"\xff\xfe\x00"), "UnicodeDecodeError"),
         (lambda folder: (folder / "record.json").write_text("[]"), "not a record"),

@@ -1,0 +1,60 @@
+"""Records as JSON text: sealed when they are written, checked when they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from rsbench.errors import UserError
+from rsbench.records.record import SCHEMA_VERSION, Record
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """Returns the SHA-256 of a record as JSON has it, but for its ``digest``: a record changed by hand has another one.
+
+    It guards against slips, not against forgery: whoever can write the file can write a digest, too.
+    """
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def sealed(record: Record, files: Mapping[str, str]) -> str:
+    """Returns the JSON text of a record with the digests of its files and of itself."""
+    content = json.loads(
+        record.model_copy(update={"schema_version": SCHEMA_VERSION, "files": dict(files)}).model_dump_json()
+    )
+    content["digest"] = content_digest(content)
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def parse(text: str, origin: str) -> Record:
+    """Reads one record from its JSON text.
+
+    Raises:
+        UserError: it is of a newer schema, no record, or one that was changed after it was written.
+    """
+    try:
+        head = json.loads(text)
+        version = head.get("schema_version") if isinstance(head, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise UserError(
+                f"{origin} has schema version {version}; this rsbench reads up to {SCHEMA_VERSION}.",
+                "Read it with a newer rsbench.",
+            )
+        record = Record.model_validate(head)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "record"
+        raise UserError(f"{origin} is not a record: {where}: {first['msg']}.", "Delete or mend the folder.") from None
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, brackets without end
+        raise UserError(f"{origin} is not JSON: {error}.", "Delete or mend the folder.") from None
+    if record.schema_version > 1 and record.digest != content_digest(head):
+        raise UserError(
+            f"{origin} was changed after it was written: its content does not give its digest.",
+            "Restore the file, or make the run again.",
+        )
+    return record
