@@ -16,9 +16,10 @@ from rsbench.records import Record
 from rsbench.reporting.intervals import Predictions
 from rsbench.reporting.leaderboard.cards import contaminated, method_cards, task_cards
 from rsbench.reporting.leaderboard.cells import Cell, cells, groups_in_order
+from rsbench.reporting.leaderboard.paper import paper
 from rsbench.reporting.leaderboard.source import ReadOnce
-from rsbench.reporting.measured import Measurement, Place, Subject
-from rsbench.reporting.ranking import comparable
+from rsbench.reporting.leaderboard.standing import rankings, standing
+from rsbench.reporting.measured import Place, Subject
 from rsbench.reporting.versions import shown
 
 COSTS = ("parameters", "gflops", "images_per_second", "peak_memory_mib")
@@ -54,7 +55,6 @@ def page_data(store: ReadOnce, registry: Registry, title: str) -> dict[str, Any]
     groups = groups_in_order(records)
     predictions = Predictions(store)
     found = cells(groups, predictions, registry)
-    left_out = not_ranked(found)
     texts = Texts()
     subjects = sorted({subject for members in groups.values() for subject in members})
     numbers = {subject: number for number, subject in enumerate(subjects)}
@@ -79,27 +79,15 @@ def page_data(store: ReadOnce, registry: Registry, title: str) -> dict[str, Any]
         "subjects": [_subject(one, latest[one], registry) for one in subjects],
         "places": [_place(place, texts, [r for g in members.values() for r in g.records], registry)
                    for place, members in groups.items()],
-        "cells": [_cell(cell, spots[cell.place], numbers, runs, texts, registry)
-                  | ({"out": reason} if (reason := left_out.get((cell.place, cell.part, cell.subject))) else {})
-                  for cell in found],
+        "cells": [_cell(cell, spots[cell.place], numbers, runs, texts, registry) | said
+                  for cell, said in zip(found, standing(found, predictions, numbers), strict=True)],
+        "ranks": rankings(records, registry, predictions),
+        "paper": paper(store),
         "runs": _runs(records, placed, texts),
         "broken": [{"name": path.name, "reason": reason.replace(root, "")} for path, reason in store.broken],
         "plugins": [{"name": broken.origin, "reason": broken.reason} for broken in registry.broken],
         "texts": texts.values,
     }  # fmt: skip
-
-
-def not_ranked(found: Sequence[Cell]) -> dict[tuple[Place, str, Subject], str]:
-    """Returns why a cell with a number may not be ranked with the others of its place and part."""
-    columns: dict[tuple[Place, str], dict[Subject, Measurement]] = {}
-    for cell in found:
-        columns.setdefault((cell.place, cell.part), {})[cell.subject] = cell.measured
-    return {
-        (place, part, subject): reason
-        for (place, part), measured in columns.items()
-        for subject, reason in comparable(measured).left_out.items()
-        if measured[subject].mean is not None
-    }
 
 
 def _subject(one: Subject, record: Record, registry: Registry) -> dict[str, Any]:

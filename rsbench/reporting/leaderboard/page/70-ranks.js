@@ -14,12 +14,13 @@ function ranksView(main) {
 
 function rankingNode(one, width) {
   const title = h("h3", {}, one.title);
+  const lacking = one.left_out.length ? h("details", {}, h("summary", {}, `${count(one.left_out.length, "method")} left out`), h("ul", {}, one.left_out.map(([name, tasks]) => h("li", {}, `${name}: not measured on ${tasks}`)))) : "";
   const columns = one.columns.length ? h("details", {}, h("summary", {}, count(one.columns.length, "column")), h("ul", {}, one.columns.map((name) => h("li", {}, name)))) : "";
-  if (!one.names) return h("section", {}, title, h("p", {}, `No ranks: ${one.why_not}`), columns);
+  if (!one.names) return h("section", {}, title, h("p", {}, `No ranks: ${one.why_not}.`), columns);
   return h("section", {}, title,
     h("p", { class: "note" }, `${count(one.names.length, "method")} on ${count(one.tasks, "column")}; Friedman's test p ${one.p < 0.001 ? "below 0.001" : one.p.toFixed(3)}; critical difference ${one.critical_difference.toFixed(2)} at level ${one.alpha}.`),
     differenceDiagram(one, Math.min(width, 760)),
-    plainTable(["Method", "Mean rank"], one.names.map((name, at) => [name, one.mean_ranks[at].toFixed(2)])), columns);
+    plainTable(["Method", "Mean rank"], one.names.map((name, at) => [name, one.mean_ranks[at].toFixed(2)])), columns, lacking);
 }
 
 function differenceDiagram(one, width) {

@@ -10,10 +10,10 @@ function runColumns() {
     const at = names.includes(key) ? names.indexOf(key) : 0;
     return names.length ? { key: names[at], value: data.runs.values[one][at], digits: decimals(about.kind) } : null;
   };
-  const plain = (key, title, read, numeric = false) => ({ key, title, numeric, value: read, cell: (one) => { const value = read(one); return value === null ? "" : String(value); } });
+  const plain = (key, title, read, numeric = false, name) => ({ key, title, numeric, class: name, value: read, cell: (one) => { const value = read(one); return value === null ? "" : String(value); } });
   return [
-    { key: "id", title: "Run", value: of("id"), cell: (one) => h("a", { class: "go", tabindex: "-1", href: `records/${of("id")(one)}.json` }, h("code", {}, of("id")(one))) },
-    plain("method", "Method", (one) => data.subjects[data.runs.subject[one]].title),
+    { key: "id", title: "Run", class: "id", value: of("id"), cell: (one) => h("a", { class: "go", tabindex: "-1", href: `records/${of("id")(one)}.json` }, h("code", {}, of("id")(one))) },
+    plain("method", "Method", (one) => data.subjects[data.runs.subject[one]].title, false, "name"),
     plain("task", "Task", place((about) => about.title)),
     plain("protocol", "Protocol", place((about) => about.protocol + (about.changed ? "*" : ""))),
     plain("split", "Split", place((about) => about.split)),
@@ -27,7 +27,7 @@ function runColumns() {
     plain("size", "Input, px", of("size"), true),
     plain("precision", "Precision", of("precision")),
     { key: "seconds", title: "Seconds", numeric: true, value: of("seconds"), cell: (one) => number(of("seconds")(one), 1) },
-    { key: "started", title: "Started, UTC", value: of("started"), cell: (one) => of("started")(one).replace("T", " ") },
+    { key: "started", title: "Started, UTC", class: "flat", value: of("started"), cell: (one) => of("started")(one).replace("T", " ") },
   ];
 }
 
