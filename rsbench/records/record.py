@@ -68,7 +68,7 @@ class Record(BaseModel):
         history: mean losses of each epoch of a training, in order; empty where nothing was trained epoch by epoch.
         environment: as ``rsbench.environment.environment`` gives it.
         files: SHA-256 of ``predictions.parquet``, by its name; the store fills it in.
-        digest: ``rsbench.records.text.content_digest`` of all the rest, which the store fills in; None in memory, and in schema 1.
+        digest: ``rsbench.records.text.content_digest`` of all the rest; the store fills it in. None in schema 1.
         command: the command line that makes this run again.
         started, finished: ISO 8601 in UTC.
     """

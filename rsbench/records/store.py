@@ -197,7 +197,8 @@ class Store:
             except (UserError, OSError, UnicodeDecodeError) as error:
                 message = error.message if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
                 self.broken.append((self._folder(folder), message))
-        records = [record for run, copies in found.items() if (record := self._one_of(run, copies)) is not None]
+        chosen = [self._one_of(run, copies) for run, copies in found.items()]
+        records = [record for record in chosen if record is not None]
         return iter(sorted(records, key=lambda record: (record.started, record.id)))
 
     def _one_of(self, run: str, copies: Mapping[str, Record]) -> Record | None:
