@@ -11,9 +11,11 @@ import typer
 
 from rsbench.cli.audit import audit
 from rsbench.cli.cache import cache
+from rsbench.cli.cite import cite
 from rsbench.cli.common import settings_of_process
 from rsbench.cli.compare import compare
 from rsbench.cli.data import data
+from rsbench.cli.export import export
 from rsbench.cli.figure import figure
 from rsbench.cli.inspect import inspect
 from rsbench.cli.leaderboard import leaderboard
@@ -42,6 +44,8 @@ app.command("compare")(compare)
 app.command("leaderboard")(leaderboard)
 app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
+app.command("cite")(cite)
+app.command("export")(export)
 app.add_typer(cache, name="cache")
 app.add_typer(data, name="data")
 app.add_typer(figure, name="figure")

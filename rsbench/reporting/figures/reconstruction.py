@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _GAP, _PAIR_GAP = 0.02, 0.07  # inches between two pictures, and before each pair of masked and reconstructed
 _NAMES = 0.14  # inches left of the pictures
-_TITLES = 0.30  # inches above them
+_TITLES = 0.32  # inches above them
 _HEADING = 0.18
 
 
@@ -45,8 +45,8 @@ def _draw(panels: Panels, width: float) -> Figure:
         axes.imshow(panels.pictures[row, column], interpolation="nearest", aspect="auto")
         axes.set_axis_off()
         if row == 0:
-            above = (x + side / 2) / width, (y + tall + 0.03) / height
-            figure.text(*above, panels.titles[column], ha="center", va="bottom", fontsize=size, linespacing=1.1)
+            above = (x + side / 2) / width, (y + tall + 0.06) / height
+            figure.text(*above, panels.titles[column], ha="center", va="baseline", fontsize=size, linespacing=1.1)
         if column == 0:
             beside = (_NAMES - 0.03) / width, (y + tall / 2) / height
             letters = int(tall / 0.045)

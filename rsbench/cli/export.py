@@ -1,0 +1,28 @@
+"""``rsbench export``: the store as one Parquet file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rsbench.errors import UserError
+
+
+def export(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet file to write.")],
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all runs.")] = Path("results/runs"),
+) -> None:
+    """Write all runs as one Parquet file: a row per run and metric."""
+    if not results.is_dir():
+        raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
+    from rsbench.records import Store
+    from rsbench.reporting.export import export as export_store
+
+    store = Store(results)
+    table = export_store(store, out)
+    for path, reason in store.broken:
+        typer.echo(f"warning: {path} was left out: {reason}", err=True)
+    runs = len(set(table["id"].to_pylist()))
+    typer.echo(f"{out}  ({runs} runs, {len(table)} rows)")
