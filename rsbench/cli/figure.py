@@ -40,6 +40,34 @@ def _write(drawn: Figure, out: Path, stem: str) -> None:
         typer.echo(file)
 
 
+@figure.command("ranks")
+def ranks(
+    out: Out,
+    protocol: Annotated[
+        list[str] | None, typer.Option("--protocol", help="Only runs of this protocol; may be given again.")
+    ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="Only these tasks, two at least; by default all.")
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Runs on demo scenes, not those on real data.")] = False,
+    results: Results = Path("results/runs"),
+    width: Width = "double",
+    plugin: Plugins = None,
+) -> None:
+    """Draw mean ranks over tasks, and which methods are not shown to differ (critical difference)."""
+    from rsbench.reporting.figures.ranks import draw_ranks, ranking_of
+    from rsbench.reporting.figures.style import width_of
+
+    store, found, inches = _store(results), registry(plugin), width_of(width)
+    tasks = [found.task(name) for name in task or found.tasks.items]
+    made = ranking_of(store, tasks, protocol or (), "demo" if demo else "real")
+    for path, reason in store.broken:
+        typer.echo(f"warning: {path} was left out: {reason}", err=True)
+    for note in made.notes:
+        typer.echo(note, err=True)
+    _write(draw_ranks(made.ranking, inches, "demo scenes" if demo else ""), out, "ranks")
+
+
 @figure.command("confusion")
 def confusion(
     run: Annotated[str, typer.Argument(help="Id of a run of classification or segmentation.")],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BOTH = 10  # classes up to which a cell has room for count and share
 _WRITTEN = 20  # and up to which it has room for one of them
+_SMALLEST = 3.5  # points of a number
 _ROOT = 0.5  # colours follow the square root: confusions of one per cent are seen beside hits of ninety
 
 
@@ -112,9 +113,11 @@ def _draw(found: Confusion, normalise: bool, heading: str, width: float) -> Figu
     count, shares = len(found.classes), found.shares
     width = width or (SINGLE if count <= 5 else DOUBLE)
     longest = max(map(len, found.classes))
-    written = 6.5 if count <= _WRITTEN else 5.0
-    margin = 0.45 + 0.0085 * written * longest  # a letter is about 0.6 of its size wide, and an inch has 72 points
-    cell = (width - margin - 0.75) / count
+    for written in (6.5, 6.0, 5.5, 5.0, 4.5):  # points; the largest with which the names of rows do not touch
+        margin = 0.45 + 0.0085 * written * longest  # a letter is about 0.6 of its size wide, and an inch has 72 points
+        cell = (width - margin - 0.75) / count
+        if 72 * cell >= 1.1 * written:
+            break
     figure = new_figure(width, cell * count + margin * (1.0 if count > 3 else 0.6) + 0.35)
     axes = figure.add_subplot()
     axes.grid(False)
@@ -151,6 +154,8 @@ def _write_cells(
 ) -> None:
     both = not normalise and len(found.classes) <= _BOTH
     size = min(7.0, 72 * cell / (4.2 if len(found.classes) > 3 else 5))
+    if size < _SMALLEST:  # colours alone are better than what nobody can read
+        return
     for row, column in np.ndindex(*shares.shape):
         share, number = float(shares[row, column]), int(found.counts[row, column])
         if np.isnan(share):

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from rsbench.errors import UserError
+from rsbench.records import Store
 from rsbench.reporting.figures.style import DOUBLE, new_figure, styled
+from rsbench.reporting.intervals import Predictions
+from rsbench.reporting.task_ranks import task_ranks
 from rsbench.statistics import Ranking
+from rsbench.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,18 +29,63 @@ _LETTERS = 34  # of a name in one line
 _GAP = 0.06  # inches between a line and its name
 
 
-def draw_ranks(ranking: Ranking, width: float = DOUBLE) -> Figure:
+@dataclass(frozen=True)
+class Ranked:
+    """A ranking for readers.
+
+    Args:
+        ranking: its names are titles.
+        notes: what was ranked and what was left out, a line each.
+    """
+
+    ranking: Ranking
+    notes: tuple[str, ...]
+
+
+def ranking_of(store: Store, tasks: Sequence[Task], protocols: Sequence[str], data: str) -> Ranked:
+    """Returns how the methods of a store rank over tasks.
+
+    Args:
+        store: of runs.
+        tasks: those that may be ranked over.
+        protocols: only these, if any are given.
+        data: ``real`` or ``demo``.
+
+    Raises:
+        UserError: there are too few comparable runs.
+    """
+    records = [record for record in store if record.data == data]
+    found = task_ranks(records, tasks, Predictions(store), protocols)
+    ranking = found[0].ranking if found else None
+    if ranking is None:
+        why = found[0].why_not if found else f"no run on {data} data is done"
+        raise UserError(
+            f"The methods of {store.root} cannot be ranked: {why}.",
+            "Run the same methods on more tasks; --demo ranks those on demo scenes.",
+        )
+    titles = found[0].titles
+    names = tuple(
+        title if list(titles.values()).count(title) == 1 else f"{title} ({name})"
+        for name, title in ((name, titles[name]) for name in ranking.names)
+    )
+    notes = [f"ranked over {column}" for column in found[0].columns]
+    notes += [f"left out: {titles[name]} ({name}) lacks {', '.join(w)}" for name, w in found[0].left_out.items()]
+    return Ranked(replace(ranking, names=names), tuple(notes))
+
+
+def draw_ranks(ranking: Ranking, width: float = DOUBLE, note: str = "") -> Figure:
     """Returns the diagram.
 
     Args:
         ranking: at least two methods, best first.
         width: in inches.
+        note: what must stand beside the test, such as ``demo scenes``.
     """
     with styled():
-        return _draw(ranking, width)
+        return _draw(ranking, width, note)
 
 
-def _draw(ranking: Ranking, width: float) -> Figure:
+def _draw(ranking: Ranking, width: float, note: str) -> Figure:
     count = len(ranking.names)
     half = math.ceil(count / 2)
     labels = [
@@ -62,7 +114,7 @@ def _draw(ranking: Ranking, width: float) -> Figure:
     for whole in range(1, count + 1):
         axes.plot([place(whole)] * 2, [-0.06, 0], linewidth=0.8, **black)
         axes.text(place(whole), -0.09, str(whole), ha="center", va="bottom", fontsize=7)
-    _critical(axes, ranking, place(1), step)
+    _critical(axes, ranking, place(1), step, note)
     for level, (first, last) in zip(bars, ranking.groups, strict=True):
         ends = [place(ranking.mean_ranks[first]) - 0.04, place(ranking.mean_ranks[last]) + 0.04]
         axes.plot(ends, [0.1 + 0.1 * level] * 2, linewidth=2.6, **black)
@@ -77,7 +129,7 @@ def _draw(ranking: Ranking, width: float) -> Figure:
     return figure
 
 
-def _critical(axes: Axes, ranking: Ranking, start: float, step: float) -> None:
+def _critical(axes: Axes, ranking: Ranking, start: float, step: float, note: str) -> None:
     """Draws how long the critical difference is, and says what else the test gave."""
     y = -0.42
     end = start + ranking.critical_difference * step
@@ -85,6 +137,8 @@ def _critical(axes: Axes, ranking: Ranking, start: float, step: float) -> None:
     verdict = f"{ranking.tasks} tasks, Friedman p {_p(ranking.p)}"
     if ranking.p >= ranking.alpha:
         verdict += ": no difference shown"
+    if note:
+        verdict += f" ({note})"
     text = f"CD = {ranking.critical_difference:.2f} ($\\alpha$ = {ranking.alpha:g}); {verdict}"
     if end <= most:  # a difference that is longer than the scale is told by its number
         axes.plot([start, end], [y, y], color="black", linewidth=0.8)
