@@ -12,13 +12,16 @@ from rsbench.errors import UserError
 
 def table(
     number: Annotated[int, typer.Argument(help="Number of the table in the CtxMIM paper, 1 to 5.")],
-    format: Annotated[str, typer.Option("--format", "-f", help="markdown, latex, csv or html.")] = "markdown",
+    format: Annotated[str, typer.Option("--format", "-f", help="markdown, latex, csv, html or json.")] = "markdown",
     results: Annotated[
         Path | None, typer.Option("--results", help="Folder of runs.", show_default="results/runs")
     ] = None,
     protocol: Annotated[
         list[str] | None, typer.Option("--protocol", help="Only runs of this protocol; may be given again.")
     ] = None,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", help="Percentage points up to which a published number is reproduced.")
+    ] = 1.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
 ) -> None:
     """Print a table of the paper: the published numbers, and beside them what was measured here."""
@@ -28,7 +31,7 @@ def table(
 
     if results is not None and not results.is_dir():
         raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
-    built = build_table(number, Store(results or Path("results/runs")), protocol or ())
+    built = build_table(number, Store(results or Path("results/runs")), protocol or (), tolerance)
     for warning in built.warnings:
         typer.echo(f"warning: {warning}", err=True)
     text = render(built, format)

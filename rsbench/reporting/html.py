@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rsbench.reporting.render import detail_text
-from rsbench.reporting.table import Table
+from rsbench.reporting.cells import Table
+from rsbench.reporting.render import interval_text, no_value, small_texts
 
 
 def html(table: Table) -> str:
@@ -18,4 +18,5 @@ def html(table: Table) -> str:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("table.html").render(table=table, detail=detail_text)
+    template = environment.get_template("table.html")
+    return template.render(table=table, interval=interval_text, no_value=no_value, small=small_texts)

@@ -1,74 +1,120 @@
-"""Tables as LaTeX with booktabs, for a paper."""
+"""Tables as LaTeX with booktabs, for a paper: every number is a macro, which the text of the paper can use too."""
 
 from __future__ import annotations
 
-from rsbench.reporting.render import cell_text
-from rsbench.reporting.table import Cell, Section, Table
+from collections.abc import Sequence
 
-_MARKS = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "±": r"$\pm$", "·": r"$\cdot$", '"': "''",
-}  # fmt: skip
+from rsbench.reporting.cells import Cell, Footnote, Row, Section, Table
+from rsbench.reporting.latex_macros import Macros, macros
+from rsbench.reporting.latex_text import code, escape
+from rsbench.reporting.render import no_value, small_texts
+
+_HEAD = r"""% Needs \usepackage{booktabs,graphicx}, and textcomp with a LaTeX older than 2020.
+% Every number is a macro, for the text too. Its name: \rsb, table, row, column, and what it is: Published, or Mean,
+% Low, High, Sd, Runs, Verdict of what was measured here. What was not measured has none. Digits are spelled out.
+\providecommand{\rsbSmall}[1]{{\scriptsize #1}}
+\providecommand{\rsbLong}[1]{\parbox[t]{9em}{\raggedleft\scriptsize #1\strut}}
+\providecommand{\rsbCell}[2]{\begin{tabular}[t]{@{}r@{}}#1\\[-2pt]#2\end{tabular}}
+\providecommand{\rsbFit}[1]{\sbox0{#1}\ifdim\wd0>\textwidth\resizebox{\textwidth}{!}{\usebox0}\else\usebox0\fi}"""
+
+_LONG = 28  # characters of small text in one line of a cell
 
 
 def latex(table: Table) -> str:
-    r"""Returns a ``table*`` environment; it needs ``\usepackage{booktabs}`` and, for its width, ``graphicx``."""
-    grouped = any(row.group for section in table.sections for row in section.rows)
+    r"""Returns the macros, a ``table*`` for each section, and the notes as text, which may break over pages.
+
+    It needs ``booktabs`` and ``graphicx``, which shrinks what is wider than the text. It can be read in twice, and
+    beside other tables: the macros are made by ``\def``, and their names have the number of the table.
+    """
+    names = macros(table)
+    label = f"tab:rsbench-{table.number}"
+    lines = [f"% Table {table.number}, written by rsbench table.", _HEAD]
+    lines += [f"\\def{name}{{{escape(text)}}}" for name, text in names.texts.items()]
+    first = [f"\\caption{{{escape(table.caption)}}}", f"\\label{{{label}}}"]
+    for section in table.sections:
+        for block in table.blocks(section):
+            lines += ["", r"\begin{table*}", r"\centering", *first, r"\rsbFit{%"]
+            lines += [*_tabular(table, section, block, names), "}", r"\end{table*}"]
+            first = [f"{{\\small Table~\\ref{{{label}}}, continued}}\\par\\smallskip"]
+    lines += [
+        "",
+        r"\begingroup\footnotesize\raggedright\setlength{\parindent}{0pt}",
+        f"Notes to Table~\\ref{{{label}}}.",
+    ]
+    lines += [f"\\par {line}" for line in _notes(table)]
+    return "\n".join([*lines, r"\par\endgroup", ""])
+
+
+def _tabular(table: Table, section: Section, block: Sequence[int], names: Macros) -> list[str]:
+    grouped = any(row.group for row in section.rows)
     left = 3 if grouped else 2
     head = [""] * (left - 2) + ["Method", "Backbone"]
-    head += [escape(column.title) + _mark(column.note) for column in table.columns]
-    lines = [
-        f"% Table {table.number}; needs \\usepackage{{booktabs,graphicx}}",
-        r"\begin{table*}",
-        r"\centering",
-        f"\\caption{{{escape(table.caption)}}}",
-        f"\\label{{tab:rsbench-{table.number}}}",
-        r"\resizebox{\textwidth}{!}{%",
-        f"\\begin{{tabular}}{{{'l' * left}{'r' * len(table.columns)}}}",
-        r"\toprule",
-        " & ".join(head) + r" \\",
-    ]
-    for section in table.sections:
-        lines += _section(table, section, grouped)
-    lines += [r"\bottomrule", r"\end{tabular}}", r"\par\medskip\footnotesize\raggedright"]
-    lines += [escape(note) + r"\par" for note in table.notes]
-    lines += [r"\textbf{Warning:} " + escape(warning) + r"\par" for warning in table.warnings]
-    lines += [f"{_mark(number)} {escape(text)}\\par" for number, text in enumerate(table.footnotes, 1)]
-    return "\n".join([*lines, r"\end{table*}", ""])
-
-
-def _section(table: Table, section: Section, grouped: bool) -> list[str]:
-    lines = [r"\midrule"]
+    for column in (table.columns[index] for index in block):
+        about = r"\\ ".join(f"\\scriptsize {escape(part)}" for part in column.about)
+        head.append(f"\\shortstack[r]{{{escape(column.name)}{_mark(column.note)}\\\\ {about}}}")
+    lines = [f"\\begin{{tabular}}{{{'l' * left}{'r' * len(block)}}}", r"\toprule"]
     if section.title:
-        width = len(table.columns) + (3 if grouped else 2)
-        lines += [f"\\multicolumn{{{width}}}{{l}}{{\\emph{{{escape(section.title)}}}}} \\\\", r"\midrule"]
-    group = None
+        lines += [f"\\multicolumn{{{left + len(block)}}}{{l}}{{\\emph{{{escape(section.title)}}}}} \\\\", r"\midrule"]
+    lines += [" & ".join(head) + r" \\", r"\midrule"]
+    before: Row | None = None
     for row in section.rows:
-        if group is not None and row.group != group:
+        new = before is None or row.group != before.group
+        if before is not None and (new or row.derived != before.derived):
             lines.append(r"\midrule")
-        lead = [escape(row.group) if row.group != group else ""] if grouped else []
-        group = row.group
-        cells = [*lead, escape(row.method), escape(row.backbone), *map(_cell, row.cells)]
-        lines.append(" & ".join(cells) + r" \\")
-    return lines
+        before = row
+        lead = [escape(row.group) if new else ""] if grouped else []
+        lead += [escape(row.method), escape(row.backbone)]
+        cells = []
+        for index in block:
+            own = names.of_cell.get((section.kind, row.variant, table.columns[index].key), {})
+            cells.append(_cell(row.cells[index], {what: name + "{}" for what, name in own.items()}))
+        lines.append(" & ".join([*lead, *cells]) + r" \\")
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
 
 
-def _cell(cell: Cell | None) -> str:
+def _cell(cell: Cell | None, names: dict[str, str]) -> str:
+    """Returns a cell: the number with its interval, and below it in small letters the rest."""
     if cell is None:
         return ""
-    text = escape(cell_text(cell))
-    return (f"\\textbf{{{text}}}" if cell.best else text) + _mark(cell.note)
+    if not cell.value:
+        return _small(no_value(cell), names.get("Verdict", escape(no_value(cell))) + _mark(cell.note))
+    value = names["Published" if "Published" in names else "Mean"]
+    value = f"\\textbf{{{value}}}" if cell.best else f"\\underline{{{value}}}" if cell.second else value
+    value += r"\textdagger{}" if cell.left_out else ""
+    value += f" [{names['Low']}, {names['High']}]" if cell.low else ""
+    value += _mark(cell.note)
+    small = small_texts(cell)
+    if not small:
+        return value
+    texts = [escape(text) for text in small]
+    if cell.sd:
+        texts[0] = texts[0].replace(cell.sd, names["Sd"], 1)
+    if "Verdict" in names:
+        texts[-1] = names["Verdict"]
+    lines = r"\\[-2pt]".join(map(_small, small, texts))
+    return f"\\rsbCell{{{value}}}{{{lines}}}"
+
+
+def _small(plain: str, text: str) -> str:
+    """Returns small letters, on several lines if there are many."""
+    return f"\\{'rsbLong' if len(plain) > _LONG else 'rsbSmall'}{{{text}}}"
+
+
+def _notes(table: Table) -> list[str]:
+    signs = table.signs
+    said = [r"\textbf{best}"] if signs["best"] else []
+    said += [r"\underline{second best}"] if signs["second"] else []
+    said += [r"\textdagger{} not ranked"] if signs["left out"] else []
+    lines = [", ".join(said) + "."] if said else []
+    lines += map(escape, table.notes)
+    lines += [r"\textbf{Warning:} " + escape(warning) for warning in table.warnings]
+    return lines + [f"{_mark(number)} {_footnote(note)}" for number, note in enumerate(table.footnotes, 1)]
+
+
+def _footnote(note: Footnote) -> str:
+    commands = "; ".join(map(code, note.commands))
+    return escape(note.text) + (f" To repeat: {commands}" if commands else "")
 
 
 def _mark(note: int | None) -> str:
     return f"\\textsuperscript{{{note}}}" if note else ""
-
-
-def escape(text: str) -> str:
-    """Returns ``text`` so that LaTeX prints it as it is.
-
-    >>> escape("swept* 50 %, a_b")
-    'swept* 50 \\\\%, a\\\\_b'
-    """
-    return "".join(_MARKS.get(mark, mark) for mark in " ".join(text.split()))

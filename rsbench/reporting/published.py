@@ -4,10 +4,46 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import Any
 
 from rsbench.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a run must have so that its number may be compared with the paper's.
+
+    Args:
+        protocol, split: names.
+        counts: items of the parts of that split, where they are known.
+        images: which the items of the reported part were cut from, where the number of items is not known.
+        policies: of the dataset, by name.
+        incomparable: why no run can be compared, if so: a phrase that fits after ``not comparable: ``.
+    """
+
+    protocol: str
+    split: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    images: int | None = None
+    policies: Mapping[str, Any] = field(default_factory=dict)
+    incomparable: str = ""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A row that a table derives from two others: one method minus another on the same backbone.
+
+    Args:
+        title: of the row.
+        of, over: names of methods.
+    """
+
+    title: str
+    of: str
+    over: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +58,7 @@ class PublishedColumn:
         part: part of the split that the paper reports on.
         metric: name of the metric, without the part.
         published: whether the paper has this column; else only measured values stand in it.
+        expected: of a run that may be compared with the paper.
     """
 
     key: str
@@ -31,6 +68,7 @@ class PublishedColumn:
     part: str
     metric: str
     published: bool = True
+    expected: Expected
 
 
 @dataclass(frozen=True)
@@ -46,13 +84,20 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One table of the paper."""
+    """One table of the paper.
+
+    Args:
+        number, caption, source: what the paper is, and what it calls the table.
+        columns, rows: in its order.
+        gain: the row that is derived from two others, if the table has one; then no other methods belong into it.
+    """
 
     number: int
     caption: str
     source: str
     columns: tuple[PublishedColumn, ...]
     rows: tuple[PublishedRow, ...]
+    gain: Gain | None = None
 
 
 def published_table(number: int) -> PublishedTable:
@@ -73,7 +118,8 @@ def published_table(number: int) -> PublishedTable:
     columns = []
     for column in spec["columns"]:
         part, _, metric = column.pop("metric").partition("/")
-        columns.append(PublishedColumn(**column, part=part, metric=metric))
+        expected = Expected(**config["tasks"][column["task"]])
+        columns.append(PublishedColumn(**column, part=part, metric=metric, expected=expected))
     text = (files("rsbench.published") / f"table{number}.csv").read_text(encoding="utf-8")
     rows = tuple(
         PublishedRow(
@@ -82,4 +128,5 @@ def published_table(number: int) -> PublishedTable:
         )
         for row in csv.DictReader(text.splitlines())
     )
-    return PublishedTable(number, spec["caption"], config["source"], tuple(columns), rows)
+    gain = Gain(**spec["gain"]) if "gain" in spec else None
+    return PublishedTable(number, spec["caption"], config["source"], tuple(columns), rows, gain)

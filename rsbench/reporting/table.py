@@ -1,129 +1,48 @@
-"""One table of the paper, published and measured side by side, in no particular format.
-
-The renderers print this object and nothing else, and its numbers are text already: so all formats say the same.
-"""
+"""Builds a table of the paper, published and measured side by side, from the published numbers and a store of runs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
 from rsbench.errors import UserError, near_miss
 from rsbench.records import Record, Store
-from rsbench.reporting.measured import Group, Measurement, Place, Predictions, Subject, places, subject
+from rsbench.reporting import gains, notes
+from rsbench.reporting.cells import Cell, Column, Footnote, Kind, Row, Section, Table
+from rsbench.reporting.intervals import Predictions
+from rsbench.reporting.measured import Group, Measurement, Place, Subject, places, subject
 from rsbench.reporting.published import PublishedColumn, PublishedTable, published_table
+from rsbench.reporting.ranking import ALONE, comparable, ranks
+from rsbench.reporting.verdicts import NOT_RUN, TOLERANCE, Verdict, check_tolerance, overall, verdict
+
+__all__ = ["DEMO", "MEASURED_ONLY", "Cell", "Column", "Footnote", "Row", "Section", "Table", "build_table"]
 
 MEASURED_ONLY = "Measured here, not in the paper"
 DEMO = "Demo scenes (not comparable)"
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column.
-
-    Args:
-        key: unique, for machines: ``EuroSAT`` or ``EuroSAT@swept/seco/val``.
-        title: for readers.
-        published: whether it holds the paper's numbers; else those measured here.
-        note: number of its footnote, or None.
-    """
-
-    key: str
-    title: str
-    published: bool
-    note: int | None = None
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell; numbers are text with the decimals of their column, and absent ones are empty.
-
-    Args:
-        value: the published or the mean measured number; empty if the run failed.
-        best: the best published number of its column.
-        status: ``published``, ``done``, ``failed`` or ``interrupted``.
-        low, high: 95 % interval.
-        sd: standard deviation over seeds.
-        seeds: those averaged.
-        size: of the input in pixels.
-        runs: ids.
-        note: number of its footnote, or None.
-    """
-
-    value: str
-    best: bool = False
-    status: str = "published"
-    low: str = ""
-    high: str = ""
-    sd: str = ""
-    seeds: tuple[int, ...] = ()
-    size: int | None = None
-    runs: tuple[str, ...] = ()
-    note: int | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row.
-
-    Args:
-        group: of the paper's rows; else empty.
-        method, backbone: for readers.
-        variant: for machines: ``method/variant``, with ``@`` and the start of the digest of a user's checkpoint.
-        cells: in the order of the table's columns, None where there is nothing.
-    """
-
-    group: str
-    method: str
-    backbone: str
-    variant: str
-    cells: tuple[Cell | None, ...]
-
-
-@dataclass(frozen=True)
-class Section:
-    """Rows under one heading; the paper's own rows have an empty one."""
-
-    title: str
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """The whole table; footnote ``n`` is ``footnotes[n - 1]``."""
-
-    number: int
-    caption: str
-    source: str
-    columns: tuple[Column, ...]
-    sections: tuple[Section, ...]
-    notes: tuple[str, ...]
-    footnotes: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    def shown(self, section: Section) -> list[int]:
-        """Returns the columns of a section that are worth printing: only the paper's rows have published ones."""
-        return [i for i, column in enumerate(self.columns) if not section.title or not column.published]
-
-
-def build_table(number: int, store: Store, protocols: Collection[str] = ()) -> Table:
+def build_table(
+    number: int, store: Store, protocols: Collection[str] = (), tolerance: float | Decimal = TOLERANCE
+) -> Table:
     """Builds Table ``number`` from the published numbers and the runs of ``store``.
 
     Args:
         number: of the table in the paper.
         store: of runs; it may be empty.
         protocols: only these, if any are given.
+        tolerance: percentage points up to which a measured number reproduces a published one.
 
     Raises:
-        UserError: there is no such table, or no run was made by one of ``protocols``.
+        UserError: there is no such table, no run was made by one of ``protocols``, or the tolerance is none.
 
     >>> table = build_table(1, Store("no/runs/yet"))
     >>> [cell.value for cell in table.sections[0].rows[-1].cells]
     ['98.87', '95.20']
     """
     published = published_table(number)
+    allowed = check_tolerance(tolerance)
     records = list(store)
     warnings = tuple(f"{path.name} cannot be read and is left out: {reason}" for path, reason in store.broken)
     for name in protocols:
@@ -132,16 +51,32 @@ def build_table(number: int, store: Store, protocols: Collection[str] = ()) -> T
             raise UserError(f"No run in {store.root} was made by the protocol {name!r}.", near_miss(name, known))
     tasks = {column.task for column in published.columns}
     wanted = [r for r in records if r.task in tasks and (not protocols or r.protocol in protocols)]
-    return _Builder(published, Predictions(store), wanted).build(warnings)
+    if published.gain:
+        ablated = (published.gain.of, published.gain.over)
+        wanted = [record for record in wanted if record.method.partition("/")[0] in ablated]
+    return _Builder(published, Predictions(store), wanted, allowed).build(warnings)
 
 
-class _Source(NamedTuple):
+class _Standing(NamedTuple):
+    """Where a measured number stands in its column: ranked, or why not."""
+
+    rank: int | None = None
+    left_out: str = ""
+
+
+@dataclass
+class _Source:
     """Where a column's cells come from: the paper if ``place`` is None, else the groups of a place."""
 
     column: PublishedColumn
-    place: Place | None
-    part: str
-    groups: dict[Subject, Group]
+    place: Place | None = None
+    part: str = ""
+    groups: Mapping[Subject, Group] = field(default_factory=dict)
+    measured: dict[Subject, Measurement] = field(default_factory=dict)
+    standing: dict[Subject, _Standing] = field(default_factory=dict)
+
+    def text(self, value: float | None) -> str:
+        return "" if value is None else f"{value:.{self.column.decimals}f}"
 
 
 @dataclass
@@ -149,31 +84,28 @@ class _Builder:
     published: PublishedTable
     predictions: Predictions
     records: list[Record]
-    footnotes: list[str] = field(default_factory=list)
+    tolerance: Decimal
+    footnotes: list[Footnote] = field(default_factory=list)
 
     def build(self, warnings: tuple[str, ...]) -> Table:
         sources = self._sources()
         columns = tuple(map(self._column, sources))
+        records = {subject(record): record for record in self.records}
         printed = {row.variant for row in self.published.rows}
-        measured = {subject(record): record for record in self.records}
-        rows = []
-        for row in self.published.rows:
-            own = Subject("real", row.variant)
-            cells = self._cells(sources, own, row.values)
-            method = row.method.removesuffix(" (ours)")
-            if any(cell and cell.status != "published" for cell in cells) and _remade(measured[own]):
-                method += " (measured: re-implemented)"
-            rows.append(Row(row.group, method, row.backbone, row.variant, cells))
-        sections = [Section("", tuple(rows))]
-        for title, data in ((MEASURED_ONLY, "real"), (DEMO, "demo")):
-            unprinted = sorted(s for s in measured if s.data == data and (data == "demo" or s.variant not in printed))
-            found = (self._own_row(sources, one, measured[one]) for one in unprinted)
-            if shown := tuple(row for row in found if any(row.cells)):
-                sections.append(Section(title, shown))
+        sections = [Section("published", "", self._published_rows(sources, columns, records))]
+        kinds: tuple[tuple[Kind, str], ...] = (("measured", MEASURED_ONLY), ("demo", DEMO))
+        for kind, title in kinds:
+            own = [s for s in records if (s.data == "demo") == (kind == "demo")]
+            own = [s for s in own if kind == "demo" or s.variant not in printed]
+            rows = [self._own_row(sources, one, records[one]) for one in sorted(own)]
+            if rows := [row for row in rows if any(row.cells)]:
+                sections.append(Section(kind, title, tuple(rows)))
+        if self.published.gain:
+            sections = [gains.with_gains(self.published.gain, section, columns, self._note) for section in sections]
         table = self.published
         return Table(
-            table.number, table.caption, table.source, columns, tuple(sections),
-            tuple(self._notes(sources, columns, sections)), tuple(self.footnotes), warnings,
+            table.number, table.caption, table.source, self.tolerance, columns, tuple(sections),
+            tuple(notes.notes(table, columns, sections, self.tolerance)), tuple(self.footnotes), warnings,
         )  # fmt: skip
 
     def _sources(self) -> list[_Source]:
@@ -182,80 +114,146 @@ class _Builder:
         by_place = places(self.records)
         for column in self.published.columns:
             if column.published:
-                found.append(_Source(column, None, column.part, {}))
+                found.append(self._of_paper(column))
             for place in sorted(by_place, key=_order):
                 if place.task != column.task:
                     continue
                 keys = {key for group in by_place[place].values() for r in group.records for key in r.metrics}
                 parts = {part for part, _, metric in (key.partition("/") for key in keys) if metric == column.metric}
                 for part in sorted(parts or {column.part}, key=lambda part: (part != column.part, part)):
-                    found.append(_Source(column, place, part, by_place[place]))
+                    found.append(self._of_runs(column, place, part, by_place[place]))
         return found
 
+    def _of_paper(self, column: PublishedColumn) -> _Source:
+        values = ranks({row.variant: row.values[column.key] for row in self.published.rows})
+        return _Source(column, standing={Subject("real", name): _Standing(rank) for name, rank in values.items()})
+
+    def _of_runs(self, column: PublishedColumn, place: Place, part: str, groups: Mapping[Subject, Group]) -> _Source:
+        source = _Source(column, place, part, groups)
+        for one, group in groups.items():
+            found = group.measure(self.predictions, part, column.metric)
+            if found is not None:
+                source.measured[one] = found
+        for data in ("real", "demo"):
+            found_of = {one: m for one, m in source.measured.items() if one.data == data}
+            order = comparable(found_of)
+            ranked = ranks({one: source.text(found_of[one].mean) for one in order.ranked})
+            source.standing |= {one: _Standing(rank) for one, rank in ranked.items()}
+            said = {one: why for one, why in order.left_out.items() if found_of[one].mean is not None and why != ALONE}
+            source.standing |= {one: _Standing(None, why) for one, why in said.items()}
+        return source
+
     def _column(self, source: _Source) -> Column:
-        column, place, part, _ = source
-        if place is None:
-            return Column(column.key, f"{column.title} (published)", True)
-        label = place.protocol + ("*" if place.changed else "")
-        size = "" if place.size is None else f", {place.size} px"
-        note = self._note(f"* {place.protocol} with {place.changed}.") if place.changed else None
-        key = f"{column.key}@{place.protocol}" + (f"[{place.changed}]" if place.changed else "")
-        key += f"/{place.split}" + (f"[{place.version}]" if place.version else "")
-        key += f"/{part}" + ("" if place.size is None else f"/{place.size}")
-        version = f" ({place.version})" if place.version else ""
-        return Column(key, f"{column.title}, {label}, {place.split} {part}{version}{size}", False, note)
+        column, place, part = source.column, source.place, source.part
+        about = ["published"]
+        key, note = column.key, None
+        if place is not None:
+            note = self._note(Footnote(f"* {place.protocol} with {place.changed}.")) if place.changed else None
+            key += f"@{place.protocol}" + (f"[{place.changed}]" if place.changed else "")
+            key += f"/{place.split}" + (f"[{place.version}]" if place.version else "")
+            key += f"/{part}" + ("" if place.size is None else f"/{place.size}")
+            about = [place.protocol + ("*" if place.changed else "")]
+            about.append(f"{place.split} {part}" + (f" ({place.version})" if place.version else ""))
+            about += [] if place.size is None else [f"{place.size} px"]
+        expected = column.expected
+        of_paper = Place(column.task, expected.protocol, "" if expected.incomparable else expected.split)
+        of = place or of_paper
+        return Column(
+            key=key, of=column.key, name=column.title, about=tuple(about), published=place is None,
+            decimals=column.decimals, task=column.task, metric=column.metric, part=part or column.part,
+            protocol=of.protocol, split=of.split, changed=of.changed, version=of.version, size=of.size, note=note,
+        )  # fmt: skip
 
-    def _cells(self, sources: list[_Source], measured: Subject, values: dict[str, str]) -> tuple[Cell | None, ...]:
-        cells: list[Cell | None] = []
-        for column, place, part, groups in sources:
-            if place is None:
-                cells.append(self._published(column.key, values[column.key]) if values else None)
-                continue
-            group = groups.get(measured)
-            measurement = group.measure(self.predictions, part, column.metric) if group else None
-            cells.append(self._measured(measurement, column.decimals) if measurement else None)
-        return tuple(cells)
-
-    def _published(self, key: str, value: str) -> Cell:
-        top = max(Decimal(row.values[key]) for row in self.published.rows)
-        return Cell(value, best=Decimal(value) == top)
-
-    def _measured(self, m: Measurement, decimals: int) -> Cell:
-        def text(value: float | None) -> str:
-            return "" if value is None else f"{value:.{decimals}f}"
-
-        runs = ", ".join(f"{run} (seed {seed})" for run, seed in zip(m.runs, m.seeds, strict=True))
-        note = self._note("; ".join([f"Run{'s' if len(m.runs) > 1 else ''} {runs}", *m.remarks]) + ".")
-        return Cell(text(m.mean), False, m.status, text(m.low), text(m.high), text(m.sd), m.seeds, m.size, m.runs, note)
+    def _published_rows(
+        self, sources: list[_Source], columns: tuple[Column, ...], records: Mapping[Subject, Record]
+    ) -> tuple[Row, ...]:
+        rows = []
+        for row in self.published.rows:
+            own = Subject("real", row.variant)
+            cells = self._cells(sources, own, row.values)
+            method = row.method.removesuffix(" (ours)")
+            if own in records and _remade(records[own]) and any(cell is not None and cell.runs for cell in cells):
+                method += " (measured: re-implemented)"
+            verdicts: dict[str, list[tuple[str, int | None, Verdict]]] = {}
+            for column, cell in zip(columns, cells, strict=True):
+                if cell is not None and cell.verdict is not None:
+                    verdicts.setdefault(column.of, []).append((column.key, cell.size, cell.verdict))
+            shown = tuple(
+                replace(cell, verdict=overall(verdicts.get(column.of, ()))) if cell and column.published else cell
+                for column, cell in zip(columns, cells, strict=True)
+            )
+            rows.append(Row(row.group, method, row.backbone, row.variant, shown))
+        return tuple(rows)
 
     def _own_row(self, sources: list[_Source], own: Subject, record: Record) -> Row:
         title = record.title + (f", checkpoint {own.checkpoint}" if own.checkpoint else "")
         return Row("", title, own.method.partition("/")[2], own.variant, self._cells(sources, own, {}))
 
-    def _note(self, text: str) -> int:
-        if text not in self.footnotes:
-            self.footnotes.append(text)
-        return self.footnotes.index(text) + 1
+    def _cells(self, sources: list[_Source], own: Subject, values: Mapping[str, str]) -> tuple[Cell | None, ...]:
+        """Returns the cells of a row; those of the same runs share a footnote."""
+        cells = [self._cell(source, own, values) for source in sources]
+        shared: dict[object, list[int]] = {}
+        for index, cell in enumerate(cells):
+            if cell is not None and cell.runs:
+                shared.setdefault(_told(cell), []).append(index)
+        for indices in shared.values():
+            note = self._note(_footnote([(sources[index].column.title, cells[index]) for index in indices]))
+            for index in indices:
+                cells[index] = replace(cells[index], note=note)  # type: ignore[type-var]
+        return tuple(cells)
 
-    def _notes(self, sources: list[_Source], columns: tuple[Column, ...], sections: list[Section]) -> list[str]:
-        notes = [f"Published numbers: {self.published.source}, as printed; bold is the best published one of a column."]
-        if any(not column.published for column in columns):
-            notes.append(
-                "Measured here: mean over seeds in percent, 95 % interval over items in brackets (bootstrap, "
-                "without the variance between seeds), ± standard deviation over seeds, number of seeds, input size. "
-                "Measured values are not ranked: protocols, splits and input sizes differ."
-            )
-        for split in sorted({source.place.split for source in sources if source.place and source.place.version}):
-            notes.append(
-                f"The split {split} is not one list of the same images in all runs; columns with other brackets are "
-                "not comparable."
-            )
-        own = [column for column in self.published.columns if not column.published]
-        for name in (c.title for c in own if any(shown.key.startswith(f"{c.key}@") for shown in columns)):
-            notes.append(f"{name} is not in the paper's table: it is measured only.")
-        if any(section.title == DEMO for section in sections):
-            notes.append("Demo scenes are drawn by a program; their numbers say that the harness runs, nothing else.")
-        return notes
+    def _cell(self, source: _Source, own: Subject, values: Mapping[str, str]) -> Cell | None:
+        column, place = source.column, source.place
+        if place is None:
+            return Cell(values[column.key], rank=source.standing[own].rank) if values else None
+        m, printed = source.measured.get(own), values.get(column.key)
+        if m is None:
+            real = any(one.data == "real" for one in source.groups)
+            said = replace(NOT_RUN, why=f"its runs have no {column.title}") if own in source.groups else NOT_RUN
+            return Cell("", "not run", verdict=said if printed else None) if values and real else None
+        images = None if column.expected.images is None or not printed else self._images(m.runs, source.part)
+        said_of = verdict(column, printed, m, place, source.part, self.tolerance, images) if printed else None
+        standing = source.standing.get(own, _Standing())
+        return Cell(
+            source.text(m.mean), m.status, standing.rank, standing.left_out, source.text(m.low), source.text(m.high),
+            source.text(m.sd), m.seeds, m.size, m.precision, m.runs, m.commands, said_of, m.remarks,
+        )  # fmt: skip
+
+    def _images(self, runs: Iterable[str], part: str) -> int | None:
+        """Returns how many images the items of a part were cut from; None where the runs do not agree or do not say."""
+        found = set()
+        for run in runs:
+            table = self.predictions.store.predictions(run, ("part", "item"))
+            if table is None:
+                return None
+            rows = zip(table["part"].to_pylist(), table["item"].to_pylist(), strict=True)
+            found.add(len({item.partition("__")[0] for of, item in rows if of == part}))
+        return found.pop() if len(found) == 1 else None
+
+    def _note(self, note: Footnote) -> int:
+        if note not in self.footnotes:
+            self.footnotes.append(note)
+        return self.footnotes.index(note) + 1
+
+
+def _told(cell: Cell) -> object:
+    """Returns what cells of one footnote have in common."""
+    why = cell.verdict.text if cell.verdict and cell.verdict.kind == "not comparable" else ""
+    return cell.status, cell.runs, cell.remarks, cell.commands, cell.left_out, why
+
+
+def _footnote(cells: Iterable[tuple[str, Cell | None]]) -> Footnote:
+    """Returns the footnote of cells with the same runs, each with the name of its column."""
+    named = [(name, cell) for name, cell in cells if cell is not None]
+    first = named[0][1]
+    runs = ", ".join(f"{run} (seed {seed})" for run, seed in zip(first.runs, first.seeds, strict=True))
+    said = [f"Run{'s' if len(first.runs) > 1 else ''} {runs}", *first.remarks]
+    if first.left_out:
+        said.append(f"† not ranked: {first.left_out}")
+    if first.verdict and first.verdict.kind == "not comparable":
+        gaps = ", ".join(f"{name} {cell.verdict.difference}" for name, cell in named if cell.verdict)
+        said.append(f"{first.verdict.text}; difference all the same: {gaps}")
+    return Footnote("; ".join(said) + ".", first.commands)
 
 
 def _order(place: Place) -> tuple[str, str, str, str, int]:

@@ -50,6 +50,9 @@ def test_the_default_folder_is_results_runs(tmp_path, monkeypatch, make):
         ((7,), "no table 7"),
         ((1, "--format", "markdwon"), "Did you mean 'markdown'"),
         ((1, "--output", "no/such/folder/t.md"), "cannot be written"),
+        ((1, "--tolerance", "-0.5"), "not between 0 and 100"),
+        ((1, "--tolerance", "101"), "not between 0 and 100"),
+        ((1, "--tolerance", "nan"), "not between 0 and 100"),
     ],
 )
 def test_mistakes_are_the_users_errors(tmp_path, monkeypatch, arguments, match):
@@ -71,7 +74,21 @@ def test_a_broken_run_is_warned_of_on_standard_error(tmp_path):
     result = run(1, "--results", tmp_path, "--format", "csv")
     assert result.exit_code == 0
     assert "0123456789abcdef cannot be read" in result.stderr
-    assert "0123456789abcdef" not in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("warning,,0123456789abcdef cannot be read")
+
+
+def test_help_names_all_formats():
+    text = " ".join(run("--help").stdout.replace("│", " ").split())
+    assert "markdown, latex, csv, html or json" in text
+
+
+def test_the_tolerance_changes_verdicts(tmp_path, make):
+    counts = {"counts": {"train": 16200, "val": 5400, "test": 5400}}
+    Store(tmp_path).write(make(method="seco/resnet50", title="SeCo", metrics={"val/top1": 93.09}, dataset=counts))
+    assert "differs by -2.00" in run(1, "--results", tmp_path).stdout
+    text = run(1, "--results", tmp_path, "--tolerance", "2").stdout
+    assert "reproduced[^1]" in text
+    assert "up to 2.0 percentage points" in text
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -2,25 +2,33 @@
 
 import csv
 import io
+import json
 import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import table_cases
 
 from rsbench.errors import UserError
 from rsbench.records import Store
 from rsbench.reporting.render import FORMATS, render
 from rsbench.reporting.table import build_table
 
-GOLDEN = Path(__file__).parent / "golden" / "table1.md"
+GOLDEN = Path(__file__).parent / "golden"
 NUMBER = re.compile(r"\d+\.\d+")
 
 
 @pytest.fixture(scope="module")
 def table(made):
     return build_table(1, made)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """The made-up store with runs for all tables, and with folders that cannot be read."""
+    return table_cases.write_all(tmp_path_factory.mktemp("full") / "runs")
 
 
 def expected(table):
@@ -37,15 +45,23 @@ def expected(table):
 def pipe_rows(text):
     for line in text.splitlines():
         if line.startswith("|") and not re.match(r"\| *:?-", line):
-            yield [re.sub(r"\[\^\d+\]|\*\*", "", cell).strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            yield [re.sub(r"\[\^\d+\]|(?<!\\)\*", "", cell).strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
-def test_golden_markdown(table):
-    """Set RSBENCH_GOLDEN=write to renew the file after a change that is meant."""
-    text = render(table, "markdown")
+@pytest.mark.parametrize(
+    ("number", "form", "name"),
+    [
+        (1, "markdown", "table1.md"), (1, "latex", "table1.tex"), (1, "csv", "table1.csv"), (1, "html", "table1.html"),
+        (1, "json", "table1.json"), (3, "markdown", "table3.md"), (5, "markdown", "table5.md"),
+        (5, "latex", "table5.tex"),
+    ],
+)  # fmt: skip
+def test_golden(full, number, form, name):
+    """Set RSBENCH_GOLDEN=write to renew the files after a change that is meant."""
+    text = render(build_table(number, full), form).replace(str(full.root), "RUNS")
     if os.environ.get("RSBENCH_GOLDEN") == "write":
-        GOLDEN.write_text(text, encoding="utf-8")
-    assert text == GOLDEN.read_text(encoding="utf-8")
+        (GOLDEN / name).write_text(text, encoding="utf-8")
+    assert text == (GOLDEN / name).read_text(encoding="utf-8")
 
 
 def test_markdown_reads_back(table):
@@ -77,34 +93,52 @@ def test_every_footnote_is_referred_to_and_every_reference_has_one(table, form):
     assert set(used) == set(defined) == {str(n) for n in range(1, len(table.footnotes) + 1)}
 
 
+def expanded(text):
+    """LaTeX with its macros replaced by what they stand for."""
+    found = dict(re.findall(r"^\\def(\\rsb[A-Za-z]+)\{(.*)\}$", text, re.M))
+    body = text[text.rindex("\\def\\rsb") :].partition("\n")[2]
+    body = re.sub(r"(\\rsbTable[A-Za-z]+)\{\}", lambda use: found[use[1]], body)
+    assert not re.search(r"\\rsbTable", body)
+    return body
+
+
 def test_latex_reads_back_and_is_balanced(table):
     text = render(table, "latex")
-    assert re.findall(r"\\begin\{(.*?)\}", text) == ["table*", "tabular"]
-    assert re.findall(r"\\end\{(.*?)\}", text) == ["tabular", "table*"]
+    for name in ("table*", "tabular"):
+        assert len(re.findall(rf"\\begin{{{re.escape(name)}}}", text)) == len(
+            re.findall(rf"\\end{{{re.escape(name)}}}", text)
+        )
     bare = re.sub(r"\\[{}]", "", text)
     assert bare.count("{") == bare.count("}")
-    [spec] = re.findall(r"\\begin\{tabular\}\{(\w+)\}", text)
-    body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
-    rows = []
-    for line in body.splitlines():
+    rows, left, width = [], 0, 0
+    for line in expanded(text).splitlines():
+        if spec := re.match(r"\\begin\{tabular\}\{(l+)(r+)\}", line):
+            left, width = len(spec[1]), len(spec[1]) + len(spec[2])
         if not line.endswith(r"\\") or line.startswith(r"\multicolumn"):
             continue
         cells = re.split(r"(?<!\\)&", line.removesuffix(r"\\"))
-        assert len(cells) == len(spec)
-        if "Method" not in cells[1]:
-            plain = re.sub(r"\\textsuperscript\{\d+\}", "", " ".join(cells[3:]))
-            rows.append((cells[1].strip(), NUMBER.findall(plain)))
+        assert len(cells) == width
+        if "Method" not in cells[left - 2]:
+            plain = re.sub(r"\\textsuperscript\{\d+\}|\\ensuremath", "", " ".join(cells[left:]))
+            rows.append((cells[left - 2].strip(), NUMBER.findall(plain)))
     assert rows == expected(table)
 
 
 def test_latex_escapes_what_latex_would_read(make, tmp_path):
     store = Store(tmp_path)
-    store.write(make(title=r"A_b & 50% $x$ {y} #1 \end ~ ^", status="failed", reason="a_b & c"))
+    store.write(make(title=r"A_b & 50% $x$ {y} #1 \end ~ ^ -- é 中", status="failed", reason="a_b & c"))
     text = render(build_table(1, store), "latex")
-    assert r"A\_b \& 50\% \$x\$ \{y\} \#1 \textbackslash{}end \textasciitilde{} \textasciicircum{}" in text
+    printed = (
+        r"A\_b \& 50\% \$x\$ \{y\} \#1 \textbackslash{}end \textasciitilde{} \textasciicircum{} -{}- \'{e} [U+4E2D]"
+    )
+    assert printed in text
     assert r"a\_b \& c" in text
-    assert not re.search(r"(?<!\\)[_#]", text)
-    assert "±" not in text
+    assert text.isascii()
+
+
+def test_a_command_in_latex_may_break_and_has_its_own_hyphens(full):
+    text = render(build_table(1, full), "latex")
+    assert r"-{}\allowbreak{}-{}\allowbreak{}method imagenet/\allowbreak{}swin\_\allowbreak{}b" in text
 
 
 def test_csv_reads_back(table):
@@ -112,9 +146,8 @@ def test_csv_reads_back(table):
     assert len(rows) == 23
     found = []
     for row in rows:
-        numbers = [
-            value for name, value in row.items() if value and (name in ("EuroSAT", "NWPU-RESISC45") or is_number(name))
-        ]
+        printed = ("EuroSAT", "NWPU-RESISC45")
+        numbers = [value for name, value in row.items() if value and (name in printed or is_number(name))]
         found.append((row["method"], numbers))
     assert found == expected(table)
     [line] = [row for row in rows if row["variant"] == "imagenet/resnet50"]
@@ -129,6 +162,56 @@ def test_csv_reads_back(table):
 
 def is_number(name):
     return name.rpartition(" ")[2] in ("mean", "lo", "hi", "sd")
+
+
+def test_csv_has_verdicts_ranks_commands_and_warnings(full):
+    rows = {row["variant"]: row for row in csv.DictReader(io.StringIO(render(build_table(1, full), "csv")))}
+    line = rows["geo-aware/resnet50"]
+    assert line["EuroSAT verdict"] == "not comparable: split few, not seco"
+    assert (line["EuroSAT difference"], line["EuroSAT verdict_column"]) == ("-5.66", "EuroSAT@paper/few/val")
+    assert line["EuroSAT@paper/few/val commands"] == table_cases.command("geo-aware/resnet50", "eurosat", "0-1")
+    line = rows["caco/resnet50"]
+    assert line["EuroSAT verdict"] == line["EuroSAT@paper/seco/val verdict"] == "reproduced"
+    assert (line["EuroSAT difference"], line["tolerance"]) == ("-0.59", "1.0")
+    assert line["EuroSAT@paper/seco/val not_ranked"] == "192 px, others 224 px"
+    assert rows["ctxmim/swin_b"]["EuroSAT rank"] == "1"
+    assert table_cases.NASTY in rows["seco/resnet50"]["EuroSAT verdict"]
+    assert [row["section"] for row in rows.values()][-1] == "warning"
+
+
+def test_json_has_everything_under_stable_keys(full):
+    table = build_table(1, full)
+    found = json.loads(render(table, "json"))
+    assert list(found) == [
+        "schema_version", "table", "caption", "source", "tolerance", "columns", "rows", "notes", "warnings",
+    ]  # fmt: skip
+    assert (found["schema_version"], found["tolerance"], len(found["warnings"])) == (1, 1.0, 2)
+    assert [column["key"] for column in found["columns"]] == [column.key for column in table.columns]
+    rows = {(row["section"], row["variant"]): row["cells"] for row in found["rows"]}
+    cell = rows["published", "imagenet/swin_b"]["EuroSAT@paper/seco/val"]
+    verdict = {"kind": "reproduced", "text": "reproduced", "why": None, "difference": 0.62, "column": None}
+    assert cell["verdict"] == verdict
+    assert (cell["text"], cell["mean"], cell["sd"], cell["seeds"], cell["rank"]) == ("94.00", 94.0, 0.0, [0, 1], 4)
+    assert cell["commands"] == [table_cases.command("imagenet/swin_b", "eurosat", "0-1")]
+    assert [full.read(run).seed for run in cell["runs"]] == [0, 1]
+    paper = rows["published", "imagenet/swin_b"]["EuroSAT"]
+    assert (paper["text"], paper["value"]) == ("93.38", 93.38)
+    assert paper["verdict"] == {**verdict, "column": "EuroSAT@paper/seco/val"}
+    failed = rows["published", "seco/resnet50"]["EuroSAT@paper/seco/val"]
+    assert (failed["status"], failed["mean"], failed["verdict"]["kind"]) == ("failed", None, "not run")
+    assert rows["published", "cmid/resnet50"]["EuroSAT@paper/seco/val"]["status"] == "not run"
+    assert "EuroSAT@paper/few/val" not in rows["demo", "ctxmim/nano"]
+
+
+def test_json_says_what_is_published_and_what_a_gain_is_derived_from(full):
+    found = json.loads(render(build_table(5, full), "json"))
+    gains = {(row["section"], row["variant"]): row["cells"] for row in found["rows"] if row["derived"]}
+    assert set(gains) == {
+        ("published", "ctxmim/swin_b - simmim-rs/swin_b"), ("measured", "ctxmim/nano - simmim-rs/nano"),
+    }  # fmt: skip
+    cells = gains["published", "ctxmim/swin_b - simmim-rs/swin_b"]
+    assert [cells[key]["value"] for key in ("LcC", "SS", "OD", "IS")] == [1.97, 2.31, 2.7, 1.4]
+    assert cells["SS@paper/5000-1940/val"]["mean"] == 1.0
 
 
 class Rows(HTMLParser):
@@ -163,9 +246,15 @@ def test_html_reads_back_is_balanced_and_loads_nothing(table):
     parser.feed(render(table, "html"))
     assert parser.open == []
     assert parser.loads == []
-    body = [row for row in parser.rows[1:] if len(row) > 1]
-    assert {len(row) for row in body} == {3 + len(table.columns)}
-    assert [(row[1].strip(), NUMBER.findall(" ".join(row[3:]))) for row in body] == expected(table)
+    rows, start, width = [], 0, 0
+    for row in parser.rows:
+        names = [name.strip() for name in row]
+        if "Method" in names:
+            start, width = names.index("Method"), len(row)
+            continue
+        assert len(row) == width
+        rows.append((names[start], NUMBER.findall(" ".join(row[start + 2 :]))))
+    assert rows == expected(table)
 
 
 def test_html_escapes_what_a_browser_would_run(make, tmp_path):
@@ -181,7 +270,7 @@ def test_html_escapes_what_a_browser_would_run(make, tmp_path):
 def test_every_format_prints_every_published_number(number, form):
     table = build_table(number, Store("nowhere"))
     text = render(table, form)
-    printed = [cell.value for row in table.sections[0].rows for cell in row.cells]
+    printed = [cell.value for row in table.sections[0].rows for cell in row.cells if not row.derived]
     assert len(printed) == {1: 40, 2: 40, 3: 196, 4: 60, 5: 8}[number]
     found = NUMBER.findall(text)
     for value in set(printed):
@@ -195,11 +284,16 @@ def test_a_checkpoint_of_the_user_is_a_row_in_every_format(make, tmp_path, form)
     store.write(make(method="random/resnet50", title="Random Init., ResNet50", weights=weights))
     text = render(build_table(1, store), form)
     [line] = [line for line in text.splitlines() if "Random Init., ResNet50, checkpoint a1b2c3d4" in line]
-    [measured] = [line for line in text.splitlines() if "12.50" in line]
-    assert form == "html" or line == measured
+    if form in ("markdown", "csv"):
+        assert "12.50" in line
+    elif form == "latex":
+        assert r"{12.50}" in text
+        assert "12.50" in expanded(text)
+    else:
+        assert "12.50" in text[text.index(line) :]
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form != "csv"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_warning_is_printed(tmp_path, make, form):
     (tmp_path / "0123456789abcdef").mkdir()
     text = render(build_table(1, Store(tmp_path)), form)
@@ -209,3 +303,35 @@ def test_a_warning_is_printed(tmp_path, make, form):
 def test_an_unknown_format_is_the_users_error(table):
     with pytest.raises(UserError, match="Did you mean 'html'"):
         render(table, "htm")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_every_format_tells_the_tolerance_and_every_verdict(full, number, form):
+    table = build_table(number, full, tolerance=2.5)
+    text = render(table, form)
+    assert "2.5" in text
+    body = expanded(text) if form == "latex" else text
+    for row in table.sections[0].rows:
+        for cell in row.cells:
+            if cell and cell.runs and cell.verdict and cell.verdict.kind in ("reproduced", "differs"):
+                said = cell.verdict.text.replace(" -", r" \ensuremath{-}") if form == "latex" else cell.verdict.text
+                assert said in body
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_markdown_and_html_mark_the_same_cells(full, number):
+    table = build_table(number, full)
+    cells = [cell for section in table.sections for row in section.rows for cell in row.cells if cell]
+    best, second = (
+        sorted(cell.value for cell in cells if getattr(cell, mark) and cell.value) for mark in ("best", "second")
+    )
+    pipes = "\n".join(line for line in render(table, "markdown").splitlines() if line.startswith("|"))
+    assert sorted(re.findall(r"\*\*([\d.]+)\*\*", pipes)) == best
+    assert sorted(re.findall(r"(?<!\*)\*([\d.]+)\*(?!\*)", pipes)) == second
+    html = render(table, "html")
+    assert sorted(re.findall(r"<b>([\d.]+)</b>", html)) == best
+    assert sorted(re.findall(r"<u>([\d.]+)</u>", html)) == second
+    body = expanded(render(table, "latex"))
+    assert sorted(re.findall(r"\\textbf\{([\d.]+)\}", body)) == best
+    assert sorted(re.findall(r"\\underline\{([\d.]+)\}", body)) == second

@@ -24,7 +24,7 @@ def cell(table, variant, key, section=""):
 
 
 def footnote(table, cell):
-    return table.footnotes[cell.note - 1]
+    return table.footnotes[cell.note - 1].text
 
 
 @pytest.fixture
@@ -41,26 +41,31 @@ def table(made):
 def test_without_runs_the_published_rows_stand_alone(store, number, rows):
     table = build_table(number, store)
     [section] = table.sections
-    assert len(section.rows) == rows
+    own = [row for row in section.rows if not row.derived]
+    assert len(own) == rows
     assert all(column.published for column in table.columns)
     assert table.footnotes == ()
-    for printed, shown in zip(published_table(number).rows, section.rows, strict=True):
+    for printed, shown in zip(published_table(number).rows, own, strict=True):
         assert [cell.value for cell in shown.cells] == list(printed.values.values())
         assert shown.variant == printed.variant
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-def test_bold_marks_the_best_published_value_of_each_column(store, number):
+def test_the_best_and_second_best_published_values_of_each_column_are_marked(store, number):
     table = build_table(number, store)
     for index in range(len(table.columns)):
-        values = [(float(row.cells[index].value), row.cells[index].best) for row in table.sections[0].rows]
-        assert all(best == (value == max(values)[0]) for value, best in values)
+        cells = [row.cells[index] for row in table.sections[0].rows if not row.derived]
+        values = sorted((float(cell.value) for cell in cells), reverse=True)
+        for cell in cells:
+            assert cell.best == (float(cell.value) == values[0])
+            assert cell.second == (float(cell.value) == values[1] < values[0])
+            assert cell.left_out == ""
 
 
-def test_no_measured_cell_is_ever_best(table):
+def test_every_status_is_shown(table):
     cells = [cell for section in table.sections for row in section.rows for cell in row.cells if cell]
-    assert {cell.status for cell in cells if cell.best} == {"published"}
-    assert {cell.status for cell in cells} == {"published", "done", "failed", "interrupted"}
+    assert {cell.status for cell in cells} == {"published", "done", "failed", "interrupted", "not run"}
+    assert not any(cell.best or cell.second for cell in cells if not cell.value)
 
 
 def test_seeds_are_averaged_and_the_interval_is_that_of_the_averaged_items(table, hits):
@@ -82,7 +87,7 @@ def test_every_measured_cell_names_its_runs_and_their_seeds(table, made):
     for section in table.sections:
         for line in section.rows:
             for shown in filter(None, line.cells):
-                if shown.status != "published":
+                if shown.status not in ("published", "not run"):
                     assert len(shown.runs) == len(shown.seeds) > 0
                     for run, seed in zip(shown.runs, shown.seeds, strict=True):
                         assert made.read(run).seed == seed
@@ -121,6 +126,7 @@ def test_a_published_variant_on_demo_scenes_leaves_its_published_row_empty(store
     store.write(make(method="seco/resnet50", title="SeCo, ResNet50", data="demo", flags=["demo scenes"]))
     table = build_table(1, store)
     assert cell(table, "seco/resnet50", "EuroSAT@paper/seco/val") is None
+    assert cell(table, "seco/resnet50", "EuroSAT").verdict.text == "not run"
     assert cell(table, "seco/resnet50", "EuroSAT@paper/seco/val", DEMO).value == "12.50"
     assert row(table, "seco/resnet50", DEMO).cells[0] is None
 
@@ -128,7 +134,7 @@ def test_a_published_variant_on_demo_scenes_leaves_its_published_row_empty(store
 def test_changed_settings_stand_in_a_column_of_their_own_with_a_footnote(table):
     [column] = [column for column in table.columns if column.key == "EuroSAT@swept[lr=1.0]/seco/val"]
     assert "swept*" in column.title
-    assert "lr=1.0" in table.footnotes[column.note - 1]
+    assert "lr=1.0" in table.footnotes[column.note - 1].text
     assert cell(table, "ctxmim/nano", column.key, MEASURED_ONLY).value == "33.30"
     assert cell(table, "ctxmim/nano", "EuroSAT@swept/seco/val", MEASURED_ONLY).value == "22.20"
 
@@ -187,10 +193,10 @@ def test_a_reason_that_is_a_sentence_ends_no_footnote_twice(store, make):
     half = make(method="made/half", seed=1, status="interrupted", reason="The machine stopped.")
     store.write(half)
     table = build_table(1, store)
-    assert not any(twice in note for note in table.footnotes for twice in ("..", ".;", ". (", "\n."))
-    assert all(note.endswith(".") for note in table.footnotes)
-    assert any(note.endswith("constant; seed 1 failed: The loss is nan.") for note in table.footnotes)
-    assert any(f"The machine stopped (run {half.id});" in note for note in table.footnotes)
+    assert not any(twice in note.text for note in table.footnotes for twice in ("..", ".;", ". (", "\n."))
+    assert all(note.text.endswith(".") for note in table.footnotes)
+    assert any(note.text.endswith("constant; seed 1 failed: The loss is nan.") for note in table.footnotes)
+    assert any(f"The machine stopped (run {half.id});" in note.text for note in table.footnotes)
 
 
 def test_splits_are_different_columns(store, make):
@@ -226,7 +232,7 @@ def test_a_detection_run_stands_in_table_3_with_one_decimal(store, make):
     table = build_table(3, store)
     assert cell(table, "gfm/swin_b", "AP@paper/seco/val").value == "12.3"
     assert cell(table, "gfm/swin_b", "F1_75@paper/seco/val").value == "5.0"
-    assert cell(table, "gfm/swin_b", "AP50@paper/seco/val") is None
+    assert cell(table, "gfm/swin_b", "AP50@paper/seco/val").verdict.text == "not run: its runs have no AP50"
 
 
 def test_the_ablation_row_is_simmim(store, make):
@@ -333,14 +339,15 @@ def test_a_checkpoint_in_place_of_a_methods_own_weights_never_stands_in_the_publ
         "Random Init., ResNet50, checkpoint cccccccc",
     ]
     assert [[cell.value for cell in row.cells if cell] for row in own.rows] == [["22.00"], ["33.00"], [""]]
-    assert not any("left out" in note for note in table.footnotes)
+    assert not any("left out" in note.text for note in table.footnotes)
 
 
 def test_with_nothing_but_a_checkpoint_the_published_row_holds_no_measured_cell(store, make):
     store.write(of_user(make, "checkpoint", "a" * 12, method="ctxmim/swin_b", title="CtxMIM, re-implemented, Swin-B"))
     table = build_table(1, store)
     assert row(table, "ctxmim/swin_b").method == "CtxMIM"
-    assert cell(table, "ctxmim/swin_b", "EuroSAT@paper/seco/val") is None
+    assert cell(table, "ctxmim/swin_b", "EuroSAT@paper/seco/val").status == "not run"
+    assert cell(table, "ctxmim/swin_b", "EuroSAT").verdict.text == "not run"
 
 
 def test_a_checkpoint_and_the_methods_own_weights_are_two_rows_and_its_seeds_are_averaged(store, make):
