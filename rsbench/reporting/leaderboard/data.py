@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rsbench import __version__
@@ -69,7 +70,6 @@ def page_data(store: ReadOnce, registry: Registry, title: str) -> dict[str, Any]
     for record in sorted(records, key=lambda record: (record.finished, record.id)):
         latest[subjects[placed[record.id][1]]] = record
     runs = {record.id: number for number, record in enumerate(records)}
-    root = f"{store.root}/"
     return {
         "title": title,
         "version": __version__,
@@ -84,7 +84,7 @@ def page_data(store: ReadOnce, registry: Registry, title: str) -> dict[str, Any]
         "ranks": rankings(records, registry, predictions),
         "paper": paper(store),
         "runs": _runs(records, placed, texts),
-        "broken": [{"name": path.name, "reason": reason.replace(root, "")} for path, reason in store.broken],
+        "broken": [{"name": path.name, "reason": _placeless(reason, store.root)} for path, reason in store.broken],
         "plugins": [{"name": broken.origin, "reason": broken.reason} for broken in registry.broken],
         "texts": texts.values,
     }  # fmt: skip
@@ -179,12 +179,18 @@ def _runs(records: Sequence[Record], placed: Mapping[str, tuple[int, int]], text
             "changed": texts.number(sorted(record.changed)),
             "assumed": texts.number(record.arguments.get("assumed") or []),
             "weights": texts.number({key: _text(record.weights.get(key)) for key in WEIGHTS}),
+            "preprocess": texts.number({key: shown(value) for key, value in record.preprocess.items()}),
             "environment": texts.number(record.environment),
             "command": texts.number(record.command),
         }  # fmt: skip
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
     return columns
+
+
+def _placeless(reason: str, root: Path) -> str:
+    """Returns a reason without the place of the store: the page is for others, and equal stores give equal pages."""
+    return reason.replace(f" in {root}", "").replace(f"{root}/", "")
 
 
 def _text(value: object) -> str:

@@ -18,10 +18,13 @@ _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", 
 def embedded_json(data: Any) -> str:
     r"""Returns JSON that no browser can take for markup, wherever in a page it stands.
 
+    Halves of surrogate pairs, which no file can hold, become question marks.
+
     >>> embedded_json({"title": "</script>"})
     '{"title":"\\u003c/script\\u003e"}'
     """
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = text.encode("utf-8", "replace").decode()
     for character, escape in _UNSAFE.items():
         text = text.replace(character, escape)
     return text

@@ -58,7 +58,7 @@ def write_leaderboard(results: Path, out: Path, registry: Registry, title: str =
     for old in folder.iterdir():
         if _RECORD.fullmatch(old.name) and old.stem not in store.records:
             old.unlink()
-    _write(index, page(data).encode())  # last: it never leads to a record that is not there
+    _write(index, page(data).encode("utf-8", "replace"))  # last: it never leads to a record that is not there
     warnings = tuple(f"{broken['name']} is left out: {broken['reason']}" for broken in data["broken"])
     return Written(index, len(store.records), warnings)
 

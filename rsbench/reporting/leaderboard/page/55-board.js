@@ -105,8 +105,7 @@ function boardView(main) {
   boardControls(controls, save);
   return () => {
     const { rows, columns } = boardModel();
-    const keys = columns.map((column) => column.key);
-    const sort = { key: keys.includes(state.sort) ? state.sort : "method", down: keys.includes(state.sort) ? state.way !== "up" : false };
+    const sort = boardSort(columns);
     const onSort = (key, way) => { go({ sort: key, way }); byId("main").querySelector(`th[data-key="${key}"] button`)?.focus(); };
     const { box, order } = makeTable({ label: "Leaderboard: methods by tasks", columns, rows, sort, onSort });
     shown = { columns, order };
@@ -114,6 +113,14 @@ function boardView(main) {
     notes.replaceChildren(...boardLegend(columns, rows));
     boardSync(controls);
   };
+}
+
+/** As the reader chose; else a single column with the best first, and several by method: no column is the main one. */
+function boardSort(columns) {
+  const chosen = columns.find((column) => column.key === state.sort);
+  if (chosen) return { key: state.sort, down: state.way ? state.way === "down" : Boolean(chosen.numeric) };
+  const values = columns.filter((column) => column.class === "num value");
+  return values.length === 1 ? { key: values[0].key, down: true } : { key: "method", down: false };
 }
 
 function boardLegend(columns, rows) {
@@ -126,7 +133,7 @@ function boardLegend(columns, rows) {
     h("details", {}, h("summary", {}, "How to read this table"), h("ul", {},
       h("li", {}, "A number is the mean over seeds, in percent. Below it: the 95 % interval over items, which does not hold the variance between seeds; then sd, the standard deviation over seeds; the number of seeds; the input size."),
       h("li", {}, h("span", { class: "rank" }, "1"), " and ", h("span", { class: "rank" }, "2"), " are the best of the rows of a column that may be compared: equal protocol, settings, split and images by column, equal input size and precision by row. A filter by text or paradigm does not change them."),
-      h("li", {}, "≈ no difference from the best of the column is shown: paired test on the same items, corrected after Holm."),
+      h("li", {}, "≈ no difference from the best of the column is shown: paired test on the same items, corrected after Holm. It is made for the metric that ranks the task."),
       h("li", {}, "† contaminated: the weights were pretrained on images of this task."),
       changed.length ? h("li", {}, "* settings changed from the protocol's own: ", changed.join("; "), ".") : "",
       h("li", {}, "Costs are those of the shown cells, from the least to the most; images per second depend on the machine of the run. What is blank was not measured."))),

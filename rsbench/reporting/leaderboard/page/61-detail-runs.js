@@ -47,7 +47,7 @@ function originOf(cell, own) {
   const plain = (value) => (value && typeof value === "object" ? Object.entries(value).map(([key, one]) => `${key} ${plain(one)}`).join(", ") : String(value));
   return [
     facts([["Architecture", weights.architecture], ["Source of the weights", weights.source], ["Digest of the weights", weights.digest ? h("code", {}, weights.digest) : ""],
-      ...COSTS.map(([key, title]) => [title, costText(key, costOf(cell, key))])]),
+      ["Preprocessing", Object.entries(text(own.preprocess)).map(([key, value]) => `${key} ${value}`).join("; ")], ...COSTS.map(([key, title]) => [title, costText(key, costOf(cell, key))])]),
     Object.keys(environment).length ? h("details", {}, h("summary", {}, `Environment of run ${own.id}`),
       facts(Object.entries(environment).map(([key, value]) => [key, plain(value)]), "facts settings")) : "",
   ];

@@ -74,7 +74,7 @@ function pointNode({ cell, about, found, x: cost }, column, [key, title], x, y, 
 
 /** Puts a label where it hides no point and no other label, if there is such a spot near its point. */
 function labelNode(label, px, py, frame, taken) {
-  const w = label.length * 6.1;
+  const w = label.length * 6.4;
   const spots = [[10, 4], [-10 - w, 4], [-w / 2, -12], [-w / 2, 22], [10, -10], [-10 - w, -10], [10, 18], [-10 - w, 18], [10, -24], [-10 - w, -24], [10, 32], [-10 - w, 32]]
     .map(([dx, dy]) => ({ x: px + dx, y: py + dy - 10, w, h: 13 }))
     .filter((spot) => spot.x > frame.left && spot.x + w < frame.width - 2 && spot.y > 0 && spot.y + 13 < frame.height - frame.bottom);

@@ -3,8 +3,8 @@
 function linearScale(values, from, to) {
   let [low, high] = [Math.min(...values), Math.max(...values)];
   const room = (high - low || Math.abs(high) * 0.1 || 1) * 0.08;
-  [low, high] = [low - room, high + room];
-  const step = niceStep((high - low) / 5);
+  [low, high] = [Math.max(low < 0 ? -Infinity : 0, low - room), high + room];
+  const step = niceStep((high - low) / 6);
   const ticks = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-9; tick += step) ticks.push(Number(tick.toPrecision(12)));
   return { ticks, at: (value) => from + ((value - low) / (high - low)) * (to - from) };
@@ -12,7 +12,7 @@ function linearScale(values, from, to) {
 
 function niceStep(raw) {
   const power = 10 ** Math.floor(Math.log10(raw));
-  return power * [1, 2, 5, 10].find((one) => one * power >= raw * 0.999);
+  return power * [1, 2, 2.5, 5, 10].find((one) => one * power >= raw * 0.999);
 }
 
 function logScale(values, from, to) {

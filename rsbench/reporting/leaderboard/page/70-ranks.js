@@ -38,7 +38,8 @@ function differenceDiagram(one, width) {
     return [s("path", { class: "line", d: `M${at(one.mean_ranks[number])},${line}V${y}H${end}` }),
       s("text", { x: first ? end - 4 : end + 4, y: y + 4, "text-anchor": first ? "end" : "start" }, s("title", {}, name), short(name))];
   };
-  const ticks = Array.from({ length: many }, (_, number) => number + 1);
+  const every = [1, 2, 5, 10, 20, 50].find((step) => many / step <= 12) ?? 100;
+  const ticks = Array.from({ length: many }, (_, number) => number + 1).filter((rank) => rank === 1 || rank % every === 0);
   const end = at(1) + (one.critical_difference / Math.max(1, many - 1)) * (right - left);
   return s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", class: "ranks", "aria-label": `Mean ranks: ${one.names.map((name, number) => `${name} ${one.mean_ranks[number].toFixed(2)}`).join("; ")}` },
     s("path", { class: "line", d: `M${left},${line}H${right}` }),

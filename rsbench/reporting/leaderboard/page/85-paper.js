@@ -1,13 +1,14 @@
 // The paper: its tables with what was measured beside them, and the audit of its claims.
 
 const VERDICT_SIGNS = { reproduced: "✓", differs: "≠", "not comparable": "∦", "not run": "" };
+const FINDING_SIGNS = { holds: "✓ ", "holds in part": "~ ", "does not hold": "✗ " };
 
 function paperView(main) {
   const { tables, audit } = data.paper;
-  main.append(h("h2", {}, "The CtxMIM paper"),
+  fill(main, null, [h("h2", {}, "The CtxMIM paper"),
     h("p", { class: "note" }, "Numbers as printed; bold is the best of a column. Below each: ✓ reproduced, ≠ differs by more than the tolerance, ∦ measured but not comparable, and why. Rows that are not in the paper stand in the leaderboard."),
     h("p", { class: "note" }, tables.map((table) => [h("a", { href: address({ view: "paper", at: `table-${table.number}` }) }, `Table ${table.number}`), " · "]), h("a", { href: address({ view: "paper", at: "audit" }) }, "Audit")),
-    tables.map(paperTable), auditNode(audit));
+    tables.map(paperTable), auditNode(audit)]);
   return () => { if (state.at) byId(state.at)?.scrollIntoView(); };
 }
 
@@ -40,5 +41,5 @@ function auditNode(audit) {
       h("thead", {}, h("tr", {}, ["Claim", "Printed", "Arithmetic", "Finding", "Remark"].map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", {}, audit.map((one) => h("tr", {}, h("th", { scope: "row" }, one.claim, h("small", {}, one.where)), h("td", {}, one.claimed),
         h("td", { class: "wide" }, one.arithmetic, one.cells.length ? h("details", {}, h("summary", {}, h("small", {}, count(one.cells.length, "cell"))), one.cells.map((cell) => h("small", {}, cell))) : ""),
-        h("td", {}, h("b", {}, one.finding === "holds" ? "✓ " : one.finding === "seen" ? "" : "≠ "), one.finding), h("td", { class: "wide" }, one.remark)))))));
+        h("td", {}, h("b", {}, FINDING_SIGNS[one.finding] ?? ""), one.finding), h("td", { class: "wide" }, one.remark)))))));
 }

@@ -12,6 +12,7 @@ const VIEWS = [
 ];
 let mounted = null;
 let update = () => {};
+let updated = null;
 
 function draw() {
   readState();
@@ -19,13 +20,17 @@ function draw() {
   if (mounted !== view[0]) {
     const moved = mounted !== null;
     mounted = view[0];
+    updated = null;
     byId("main").replaceChildren();
     update = view[2](byId("main"));
     document.title = view === VIEWS[0] ? data.title : `${view[1]} · ${data.title}`;
     if (moved) scrollTo(0, 0);
   }
   drawNavigation(view[0]);
-  update();
+  if (updated !== address({ cell: null })) { // a panel that opens or closes leaves the view alone, and the focus in it
+    updated = address({ cell: null });
+    update();
+  }
   drawPanel();
 }
 
