@@ -22,6 +22,9 @@ def table(
     tolerance: Annotated[
         float, typer.Option("--tolerance", help="Percentage points up to which a published number is reproduced.")
     ] = 1.0,
+    tests: Annotated[
+        bool, typer.Option("--tests/--no-tests", help="Test each row against the best one of its column.")
+    ] = True,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
 ) -> None:
     """Print a table of the paper: the published numbers, and beside them what was measured here."""
@@ -31,7 +34,7 @@ def table(
 
     if results is not None and not results.is_dir():
         raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
-    built = build_table(number, Store(results or Path("results/runs")), protocol or (), tolerance)
+    built = build_table(number, Store(results or Path("results/runs")), protocol or (), tolerance, tests)
     for warning in built.warnings:
         typer.echo(f"warning: {warning}", err=True)
     text = render(built, format)

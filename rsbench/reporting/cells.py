@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rsbench.reporting.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from rsbench.reporting.significance import Against
 
 Kind = Literal["published", "measured", "demo"]
 
@@ -77,6 +80,7 @@ class Cell:
         verdict: of a measured cell, what it says about the published number; of a published one, what all measured
             cells say. None where there is no published number.
         remarks: what must be said beside it, without a full stop.
+        against: the test against the best row of its column; None where it is that, or none was made.
         note: number of its footnote, or None.
     """
 
@@ -94,6 +98,7 @@ class Cell:
     commands: tuple[str, ...] = ()
     verdict: Verdict | None = None
     remarks: tuple[str, ...] = ()
+    against: Against | None = None
     note: int | None = None
 
     @property
@@ -105,6 +110,16 @@ class Cell:
     def second(self) -> bool:
         """Whether exactly one comparable row has a larger number; where two are best there is no second."""
         return self.rank == 2
+
+    @property
+    def level_with_best(self) -> bool:
+        """Whether a test was made against the best row of its column and shows no difference."""
+        return self.against is not None and not self.against.shown
+
+    @property
+    def sign(self) -> str:
+        """What stands behind the number: ``†`` not ranked, ``≈`` no difference from the best shown."""
+        return "†" if self.left_out else "≈" if self.level_with_best else ""
 
 
 @dataclass(frozen=True)
@@ -188,10 +203,11 @@ class Table:
 
     @property
     def signs(self) -> dict[str, bool]:
-        """Which marks the cells have: ``best``, ``second``, ``left out``."""
+        """Which marks the cells have: ``best``, ``second``, ``left out``, ``level``."""
         cells = [cell for section in self.sections for row in section.rows for cell in row.cells if cell]
         return {
             "best": any(cell.best for cell in cells),
             "second": any(cell.second for cell in cells),
             "left out": any(cell.left_out for cell in cells),
+            "level": any(cell.level_with_best for cell in cells),
         }

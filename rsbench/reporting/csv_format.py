@@ -10,8 +10,8 @@ from rsbench.reporting.cells import Cell, Column, Table
 _LEAD = ("section", "group", "method", "backbone", "variant", "tolerance")
 _PUBLISHED = ("rank", "verdict", "difference", "verdict_column")
 _MEASURED = (
-    "mean", "lo", "hi", "sd", "seeds", "input_size", "precision", "status", "rank", "not_ranked", "verdict",
-    "difference", "runs", "note", "commands",
+    "mean", "lo", "hi", "sd", "seeds", "input_size", "precision", "status", "rank", "not_ranked",
+    "against_best", "against_best_p", "against_best_shown", "verdict", "difference", "runs", "note", "commands",
 )  # fmt: skip
 
 
@@ -19,10 +19,11 @@ def comma_separated(table: Table) -> str:
     """Returns the table as CSV (RFC 4180, but for lines that end in a bare newline).
 
     A published column has its own name, and beside it ``<column> rank``, ``<column> verdict``, ``<column> difference``
-    and ``<column> verdict_column``, the measured column that the verdict is from; a measured one gives ``<column>
-    mean``, ``<column> lo`` and so on. Lists (seeds, runs) have spaces between their items, commands newlines.
-    ``tolerance`` is that of all verdicts in percentage points. Runs that cannot be read come last, in rows of the
-    section ``warning`` whose ``method`` says why.
+    and ``<column> verdict_column``, the measured column that the verdict is from; a measured one gives
+    ``<column> mean``, ``<column> lo`` and so on. ``<column> against_best`` is the row's mean minus that of the best
+    row, with the p-value after Holm's correction and whether a difference is shown. Lists (seeds, runs) have spaces
+    between their items, commands newlines. ``tolerance`` is that of all verdicts in percentage points. Runs that cannot
+    be read come last, in rows of the section ``warning`` whose ``method`` says why.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -53,6 +54,14 @@ def _values(table: Table, column: Column, cell: Cell | None) -> list[str]:
         return [cell.value, rank, *said, cell.verdict.column if cell.verdict else ""]
     return [
         cell.value, cell.low, cell.high, cell.sd, " ".join(map(str, cell.seeds)),
-        "" if cell.size is None else str(cell.size), cell.precision, cell.status, rank, cell.left_out, *said,
+        "" if cell.size is None else str(cell.size), cell.precision, cell.status, rank, cell.left_out,
+        *_against(cell), *said,
         " ".join(cell.runs), table.footnotes[cell.note - 1].text if cell.note else "", "\n".join(cell.commands),
     ]  # fmt: skip
+
+
+def _against(cell: Cell) -> list[str]:
+    if cell.against is None:
+        return ["", "", ""]
+    one = cell.against
+    return [f"{one.difference.mean:+.4f}", f"{one.corrected:.4g}", "yes" if one.shown else "no"]

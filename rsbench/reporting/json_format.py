@@ -16,7 +16,9 @@ Keys, which stay as they are within a ``schema_version``; what is absent is null
   digits share one), ``verdict``.
 - a measured cell: ``status`` (``done``, ``failed``, ``interrupted``, ``not run``, ``derived``), ``text``, ``mean``,
   ``low``, ``high``, ``sd``, ``seeds``, ``size``, ``precision``, ``runs``, ``commands``, ``rank``, ``not_ranked`` (why),
-  ``verdict``, ``remarks``. Numbers are in percent and rounded as printed.
+  ``against_best``, ``verdict``, ``remarks``. Numbers are in percent and rounded as printed.
+- ``against_best``, or null where nothing was tested: ``difference`` (the row's mean minus the best one's), ``low``,
+  ``high`` (95 % interval over items), ``p``, ``corrected`` (after Holm), ``test`` (its name), ``shown`` (at 5 %).
 - a verdict, or null: ``kind`` (``reproduced``, ``differs``, ``not comparable``, ``not run``), ``text``, ``why``,
   ``difference`` (measured minus published), ``column`` (of a published cell: the measured column that it is from).
 - ``notes``, ``warnings``: sentences.
@@ -25,10 +27,13 @@ Keys, which stay as they are within a ``schema_version``; what is absent is null
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rsbench.reporting.cells import Cell, Column, Table
 from rsbench.reporting.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from rsbench.reporting.significance import Against
 
 SCHEMA_VERSION = 1
 
@@ -99,6 +104,7 @@ def _measured(cell: Cell) -> dict[str, Any]:
         "commands": list(cell.commands),
         "rank": cell.rank,
         "not_ranked": cell.left_out or None,
+        "against_best": _against(cell.against),
         "verdict": _verdict(cell.verdict),
         "remarks": list(cell.remarks),
     }
@@ -113,6 +119,21 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
         "why": verdict.why or None,
         "difference": _number(verdict.difference),
         "column": verdict.column or None,
+    }
+
+
+def _against(against: Against | None) -> dict[str, Any] | None:
+    if against is None:
+        return None
+    difference, test = against.difference, against.test
+    return {
+        "difference": round(difference.mean, 4),
+        "low": round(difference.low, 4),
+        "high": round(difference.high, 4),
+        "p": test.p,
+        "corrected": against.corrected,
+        "test": test.name,
+        "shown": against.shown,
     }
 
 

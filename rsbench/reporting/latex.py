@@ -80,7 +80,7 @@ def _cell(cell: Cell | None, names: dict[str, str]) -> str:
         return _small(no_value(cell), names.get("Verdict", escape(no_value(cell))) + _mark(cell.note))
     value = names["Published" if "Published" in names else "Mean"]
     value = f"\\textbf{{{value}}}" if cell.best else f"\\underline{{{value}}}" if cell.second else value
-    value += r"\textdagger{}" if cell.left_out else ""
+    value += escape(cell.sign)
     value += f" [{names['Low']}, {names['High']}]" if cell.low else ""
     value += _mark(cell.note)
     small = small_texts(cell)
@@ -104,7 +104,8 @@ def _notes(table: Table) -> list[str]:
     signs = table.signs
     said = [r"\textbf{best}"] if signs["best"] else []
     said += [r"\underline{second best}"] if signs["second"] else []
-    said += [r"\textdagger{} not ranked"] if signs["left out"] else []
+    said += [r"$\dagger$ not ranked"] if signs["left out"] else []
+    said += [r"$\approx$ no difference from the best shown"] if signs["level"] else []
     lines = [", ".join(said) + "."] if said else []
     lines += map(escape, table.notes)
     lines += [r"\textbf{Warning:} " + escape(warning) for warning in table.warnings]

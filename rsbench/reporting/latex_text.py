@@ -10,7 +10,7 @@ _MARKS = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "'": "'", "±": r"$\pm$", "·": r"$\cdot$",
     "×": r"$\times$", "≈": r"$\approx$", "−": r"\ensuremath{-}", "→": r"$\to$", "≤": r"$\leq$", "≥": r"$\geq$",
-    "µ": r"$\mu$", "°": r"$^\circ$", "†": r"\textdagger{}", "…": r"\dots{}", "–": r"\textendash{}",
+    "µ": r"$\mu$", "°": r"$^\circ$", "†": r"$\dagger$", "…": r"\dots{}", "–": r"\textendash{}",
     "—": r"\textemdash{}", "’": "'", "‘": "`",
     "“": "``", "”": "''", "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ø": r"\o{}", "Ø": r"\O{}", "œ": r"\oe{}",
     "ł": r"\l{}", "Ł": r"\L{}",

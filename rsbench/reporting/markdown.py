@@ -44,7 +44,7 @@ def _cell(cell: Cell | None) -> str:
     if not cell.value:
         return escape(no_value(cell)) + _reference(cell.note)
     mark = "**" if cell.best else "*" if cell.second else ""
-    value = f"{mark}{cell.value}{mark}{'†' if cell.left_out else ''}"
+    value = f"{mark}{cell.value}{mark}{cell.sign}"
     return join(value, interval_text(cell), [escape(text) for text in small_texts(cell)]) + _reference(cell.note)
 
 
@@ -53,6 +53,7 @@ def _legend(table: Table) -> str:
     said = ["**best**"] if signs["best"] else []
     said += ["*second best*"] if signs["second"] else []
     said += ["† not ranked"] if signs["left out"] else []
+    said += ["≈ no difference from the best shown"] if signs["level"] else []
     return ", ".join(said)
 
 

@@ -10,7 +10,7 @@ from rsbench.reporting.published import Expected, PublishedTable
 
 
 def notes(
-    table: PublishedTable, columns: Sequence[Column], sections: Sequence[Section], tolerance: Decimal
+    table: PublishedTable, columns: Sequence[Column], sections: Sequence[Section], tolerance: Decimal, tests: bool
 ) -> Iterator[str]:
     """Yields the notes of a table.
 
@@ -18,6 +18,7 @@ def notes(
         table: as published.
         columns, sections: as shown.
         tolerance: of the verdicts, in percentage points.
+        tests: whether rows were tested against the best ones.
     """
     yield (
         f"Published numbers: {table.source}, as printed; ranked among all rows of the paper. Best and second best are "
@@ -33,6 +34,11 @@ def notes(
             "(the largest such group); † marks a row that is not ranked, its footnote says why. Unequal protocols, "
             "settings, splits, input sizes or data revisions are never ranked together."
         )
+        if tests:
+            yield (
+                "≈: no difference from the best shown (paired test on the same items, Holm-corrected, 5 %). A row "
+                "without this sign differs from the best, or left nothing that could be tested."
+            )
     yield (
         f"Verdict: the measured number minus the published one, as printed; up to {tolerance} percentage points apart "
         "is reproduced. Only runs of the paper's protocol, with its own settings, on the whole of its split are "

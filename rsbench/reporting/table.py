@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rsbench.errors import UserError, near_miss
 from rsbench.records import Record, Store
@@ -13,9 +13,12 @@ from rsbench.reporting import gains, notes
 from rsbench.reporting.cells import Cell, Column, Footnote, Kind, Row, Section, Table
 from rsbench.reporting.intervals import Predictions
 from rsbench.reporting.measured import Group, Measurement, Place, Subject, places, subject
-from rsbench.reporting.published import PublishedColumn, PublishedTable, published_table
+from rsbench.reporting.published import Expected, PublishedColumn, PublishedTable, published_table
 from rsbench.reporting.ranking import ALONE, comparable, ranks
 from rsbench.reporting.verdicts import NOT_RUN, TOLERANCE, Verdict, check_tolerance, overall, verdict
+
+if TYPE_CHECKING:
+    from rsbench.reporting.significance import Against
 
 __all__ = ["DEMO", "MEASURED_ONLY", "Cell", "Column", "Footnote", "Row", "Section", "Table", "build_table"]
 
@@ -24,7 +27,11 @@ DEMO = "Demo scenes (not comparable)"
 
 
 def build_table(
-    number: int, store: Store, protocols: Collection[str] = (), tolerance: float | Decimal = TOLERANCE
+    number: int,
+    store: Store,
+    protocols: Collection[str] = (),
+    tolerance: float | Decimal = TOLERANCE,
+    tests: bool = False,
 ) -> Table:
     """Builds Table ``number`` from the published numbers and the runs of ``store``.
 
@@ -33,6 +40,7 @@ def build_table(
         store: of runs; it may be empty.
         protocols: only these, if any are given.
         tolerance: percentage points up to which a measured number reproduces a published one.
+        tests: test each ranked row against the best one of its column; of detection that takes seconds per metric.
 
     Raises:
         UserError: there is no such table, no run was made by one of ``protocols``, or the tolerance is none.
@@ -54,14 +62,15 @@ def build_table(
     if published.gain:
         ablated = (published.gain.of, published.gain.over)
         wanted = [record for record in wanted if record.method.partition("/")[0] in ablated]
-    return _Builder(published, Predictions(store), wanted, allowed).build(warnings)
+    return _Builder(published, Predictions(store), wanted, allowed, tests).build(warnings)
 
 
 class _Standing(NamedTuple):
-    """Where a measured number stands in its column: ranked, or why not."""
+    """Where a measured number stands in its column: ranked, or why not; and the test against the best."""
 
     rank: int | None = None
     left_out: str = ""
+    against: Against | None = None
 
 
 @dataclass
@@ -85,7 +94,9 @@ class _Builder:
     predictions: Predictions
     records: list[Record]
     tolerance: Decimal
+    tests: bool
     footnotes: list[Footnote] = field(default_factory=list)
+    images: dict[tuple[tuple[str, ...], str], int | None] = field(default_factory=dict)
 
     def build(self, warnings: tuple[str, ...]) -> Table:
         sources = self._sources()
@@ -105,7 +116,7 @@ class _Builder:
         table = self.published
         return Table(
             table.number, table.caption, table.source, self.tolerance, columns, tuple(sections),
-            tuple(notes.notes(table, columns, sections, self.tolerance)), tuple(self.footnotes), warnings,
+            tuple(notes.notes(table, columns, sections, self.tolerance, self.tests)), tuple(self.footnotes), warnings,
         )  # fmt: skip
 
     def _sources(self) -> list[_Source]:
@@ -115,9 +126,8 @@ class _Builder:
         for column in self.published.columns:
             if column.published:
                 found.append(self._of_paper(column))
-            for place in sorted(by_place, key=_order):
-                if place.task != column.task:
-                    continue
+            own = [place for place in by_place if place.task == column.task]
+            for place in sorted(own, key=lambda place: _order(place, column.expected)):
                 keys = {key for group in by_place[place].values() for r in group.records for key in r.metrics}
                 parts = {part for part, _, metric in (key.partition("/") for key in keys) if metric == column.metric}
                 for part in sorted(parts or {column.part}, key=lambda part: (part != column.part, part)):
@@ -138,7 +148,12 @@ class _Builder:
             found_of = {one: m for one, m in source.measured.items() if one.data == data}
             order = comparable(found_of)
             ranked = ranks({one: source.text(found_of[one].mean) for one in order.ranked})
-            source.standing |= {one: _Standing(rank) for one, rank in ranked.items()}
+            tested: Mapping[Subject, Against] = {}
+            if self.tests:
+                from rsbench.reporting.significance import against_best
+
+                tested = against_best(self.predictions, found_of, part, column.metric)
+            source.standing |= {one: _Standing(rank, "", tested.get(one)) for one, rank in ranked.items()}
             said = {one: why for one, why in order.left_out.items() if found_of[one].mean is not None and why != ALONE}
             source.standing |= {one: _Standing(None, why) for one, why in said.items()}
         return source
@@ -217,23 +232,33 @@ class _Builder:
         return Cell(
             source.text(m.mean), m.status, standing.rank, standing.left_out, source.text(m.low), source.text(m.high),
             source.text(m.sd), m.seeds, m.size, m.precision, m.runs, m.commands, said_of, m.remarks,
+            standing.against,
         )  # fmt: skip
 
-    def _images(self, runs: Iterable[str], part: str) -> int | None:
+    def _images(self, runs: tuple[str, ...], part: str) -> int | None:
         """Returns how many images the items of a part were cut from; None where the runs do not agree or do not say."""
-        found = set()
-        for run in runs:
-            table = self.predictions.store.predictions(run, ("part", "item"))
-            if table is None:
-                return None
-            rows = zip(table["part"].to_pylist(), table["item"].to_pylist(), strict=True)
-            found.add(len({item.partition("__")[0] for of, item in rows if of == part}))
-        return found.pop() if len(found) == 1 else None
+        if (runs, part) not in self.images:
+            found = {_images_of(self.predictions, run, part) for run in runs}
+            self.images[runs, part] = found.pop() if len(found) == 1 else None
+        return self.images[runs, part]
 
     def _note(self, note: Footnote) -> int:
         if note not in self.footnotes:
             self.footnotes.append(note)
         return self.footnotes.index(note) + 1
+
+
+def _images_of(predictions: Predictions, run: str, part: str) -> int | None:
+    """Returns the number of images that one run's items were cut from: tiles are named ``<image>__...``."""
+    names = ["part", "item"]
+    try:
+        table = predictions.store.predictions(run, names)
+    except UserError:  # the footnote says that they cannot be read
+        return None
+    if table is None or table.column_names != names:
+        return None
+    rows = zip(table["part"].to_pylist(), table["item"].to_pylist(), strict=True)
+    return len({item.partition("__")[0] for of, item in rows if of == part})
 
 
 def _told(cell: Cell) -> object:
@@ -256,8 +281,10 @@ def _footnote(cells: Iterable[tuple[str, Cell | None]]) -> Footnote:
     return Footnote("; ".join(said) + ".", first.commands)
 
 
-def _order(place: Place) -> tuple[str, str, str, str, int]:
-    return place.protocol, place.changed, place.split, place.version, place.size or 0
+def _order(place: Place, expected: Expected) -> tuple[bool, str, str, str, str, int]:
+    """Returns the key by which places are sorted: what may be compared with the paper stands beside its numbers."""
+    other = (place.protocol, place.changed, place.split) != (expected.protocol, "", expected.split)
+    return other, place.protocol, place.changed, place.split, place.version, place.size or 0
 
 
 def _remade(record: Record) -> bool:

@@ -25,7 +25,7 @@ def run(*arguments):
 def test_it_prints_what_render_gives(made, form):
     result = run(1, "--results", made.root, "--format", form)
     assert result.exit_code == 0, result.exception
-    assert result.stdout == render(build_table(1, made), form)
+    assert result.stdout == render(build_table(1, made, tests=True), form)
 
 
 def test_without_a_results_folder_the_published_table_is_printed(tmp_path, monkeypatch):
@@ -66,7 +66,9 @@ def test_mistakes_are_the_users_errors(tmp_path, monkeypatch, arguments, match):
 def test_output_goes_to_the_file(made, tmp_path):
     result = run(1, "--results", made.root, "--output", tmp_path / "t.md", "--protocol", "swept")
     assert result.stdout == ""
-    assert (tmp_path / "t.md").read_text(encoding="utf-8") == render(build_table(1, made, ["swept"]), "markdown")
+    assert (tmp_path / "t.md").read_text(encoding="utf-8") == render(
+        build_table(1, made, ["swept"], tests=True), "markdown"
+    )
 
 
 def test_a_broken_run_is_warned_of_on_standard_error(tmp_path):

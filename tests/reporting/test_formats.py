@@ -8,6 +8,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import table_cases
 
@@ -58,7 +59,7 @@ def pipe_rows(text):
 )  # fmt: skip
 def test_golden(full, number, form, name):
     """Set RSBENCH_GOLDEN=write to renew the files after a change that is meant."""
-    text = render(build_table(number, full), form).replace(str(full.root), "RUNS")
+    text = render(build_table(number, full, tests=True), form).replace(str(full.root), "RUNS")
     if os.environ.get("RSBENCH_GOLDEN") == "write":
         (GOLDEN / name).write_text(text, encoding="utf-8")
     assert text == (GOLDEN / name).read_text(encoding="utf-8")
@@ -335,3 +336,47 @@ def test_markdown_and_html_mark_the_same_cells(full, number):
     body = expanded(render(table, "latex"))
     assert sorted(re.findall(r"\\textbf\{([\d.]+)\}", body)) == best
     assert sorted(re.findall(r"\\underline\{([\d.]+)\}", body)) == second
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory):
+    """Three methods on the same items: the second is level with the best, the third is not."""
+    store = Store(tmp_path_factory.mktemp("tested") / "runs")
+    for name, right in (("a", 180), ("b", 179), ("c", 60)):
+        items = pa.table(
+            {
+                "part": ["val"] * 200,
+                "item": [f"{i}.jpg" for i in range(200)],
+                "top1": [float(i < right) for i in range(200)],
+            }
+        )
+        about = {"method": f"made/{name}", "title": f"Made, {name}", "metrics": {"val/top1": right / 2}}
+        store.write(table_cases.make(**about, intervals={"val/top1": (right / 2 - 1, right / 2 + 1)}), items)
+    return store
+
+
+def test_a_row_that_is_not_shown_to_differ_from_the_best_says_so_in_every_format(tested):
+    table = build_table(1, tested, tests=True)
+    [section] = [section for section in table.sections if section.kind == "measured"]
+    assert [row.cells[1].sign for row in section.rows] == ["", "≈", ""]
+    assert "*89.50*≈" in render(table, "markdown")
+    assert "<u>89.50</u>≈" in render(table, "html")
+    assert r"\underline{89.50}$\approx$" in expanded(render(table, "latex")).replace("{89.50{}}", "{89.50}")
+    rows = {row["variant"]: row for row in csv.DictReader(io.StringIO(render(table, "csv")))}
+    key = "EuroSAT@paper/seco/val"
+    shown = [rows[f"made/{name}"][f"{key} against_best_shown"] for name in "abc"]
+    assert shown == ["", "no", "yes"]
+    cells = {row["variant"]: row["cells"].get(key) for row in json.loads(render(table, "json"))["rows"]}
+    assert cells["made/a"]["against_best"] is None
+    against = cells["made/b"]["against_best"]
+    assert list(against) == ["difference", "low", "high", "p", "corrected", "test", "shown"]
+    assert (against["difference"], against["test"], against["shown"]) == (-0.5, "McNemar", False)
+    assert cells["made/c"]["against_best"]["shown"] is True
+    assert any(note.startswith("≈: no difference from the best shown") for note in table.notes)
+
+
+def test_without_tests_nothing_is_said_of_them(tested):
+    table = build_table(1, tested)
+    for form in FORMATS:
+        assert "≈" not in render(table, form)
+    assert all(cell.against is None for section in table.sections for row in section.rows for cell in row.cells if cell)

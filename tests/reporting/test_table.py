@@ -221,6 +221,13 @@ def test_the_part_that_the_paper_reports_on_comes_first(store, make):
     assert keys == ["EuroSAT", "EuroSAT@paper/seco/val", "EuroSAT@paper/seco/test", "NWPU-RESISC45"]
 
 
+def test_what_may_be_compared_stands_beside_the_published_numbers(store, make):
+    for split, protocol in (("blocks", "paper"), ("seco", "knn"), ("seco", "paper")):
+        store.write(make(split=split, protocol=protocol))
+    keys = [column.key for column in build_table(1, store).columns]
+    assert keys[:4] == ["EuroSAT", "EuroSAT@paper/seco/val", "EuroSAT@knn/seco/val", "EuroSAT@paper/blocks/val"]
+
+
 def test_other_metrics_and_other_tasks_make_no_column(store, make):
     store.write(make(metrics={"val/top1": 2.0, "val/top5": 9.0}))
     store.write(make(task="dota", metrics={"val/AP": 9.0}))

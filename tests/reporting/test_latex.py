@@ -1,0 +1,174 @@
+"""The LaTeX is compiled by a real TeX engine, whatever is in the store."""
+
+import re
+import shutil
+import subprocess
+import unicodedata
+
+import pytest
+import table_cases
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rsbench.records import Store
+from rsbench.reporting.cells import Cell, Column, Row, Section, Table
+from rsbench.reporting.latex_macros import macros, words
+from rsbench.reporting.latex_text import code, escape
+from rsbench.reporting.render import render
+from rsbench.reporting.table import build_table
+from rsbench.reporting.verdicts import TOLERANCE
+
+ENGINES = [name for name in ("pdflatex", "lualatex", "tectonic") if shutil.which(name)]
+needs_tex = pytest.mark.skipif(not ENGINES, reason="no TeX engine (pdflatex, lualatex or tectonic) is on PATH")
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    return table_cases.write_all(tmp_path_factory.mktemp("full") / "runs")
+
+
+def compile_tex(folder, body, options="", engine=ENGINES[0] if ENGINES else ""):
+    """Compiles a small document and returns the log of the last run."""
+    head = rf"\documentclass[{options}]{{article}}\usepackage{{booktabs,graphicx}}"
+    (folder / "t.tex").write_text(f"{head}\n\\begin{{document}}\n{body}\n\\end{{document}}\n", encoding="utf-8")
+    command = [engine, "t.tex"] if engine == "tectonic" else [engine, "-interaction=nonstopmode", "-halt-on-error", "t"]
+    for _ in range(1 if engine == "tectonic" else 2):  # the second finds the labels
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=240)
+        assert done.returncode == 0, done.stdout[-3000:]
+    log = folder / "t.log"
+    return done.stdout + done.stderr + (log.read_text(errors="replace") if log.exists() else "")
+
+
+@needs_tex
+@pytest.mark.parametrize("options", ["", "twocolumn"])
+def test_all_five_tables_compile_beside_each_other(full, tmp_path, options):
+    for number in range(1, 6):
+        (tmp_path / f"table{number}.tex").write_text(render(build_table(number, full, tests=True), "latex"))
+    body = "".join(f"\\input{{table{number}.tex}}\n" for number in range(1, 6))
+    log = compile_tex(tmp_path, body, options)
+    assert (tmp_path / "t.pdf").stat().st_size > 10_000
+    assert "undefined" not in log
+    assert "multiply defined" not in log
+    assert "too large" not in log
+    wide = [float(width) for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(wide, default=0) < (40 if options else 1)
+
+
+@needs_tex
+def test_a_table_can_be_read_twice_and_its_macros_stand_in_the_text(full, tmp_path):
+    table = build_table(1, full)
+    (tmp_path / "a.tex").write_text(render(table, "latex"))
+    names = macros(table).texts
+    text = ", ".join(f"{name}{{}}" for name in names)
+    compile_tex(tmp_path, f"\\input{{a.tex}}\n{text}\n\\input{{a.tex}}\n")
+
+
+@needs_tex
+def test_an_empty_store_compiles(tmp_path):
+    for number in range(1, 6):
+        (tmp_path / f"table{number}.tex").write_text(render(build_table(number, Store("nowhere")), "latex"))
+    body = "".join(f"\\input{{table{number}.tex}}\n" for number in range(1, 6))
+    assert "undefined" not in compile_tex(tmp_path, body)
+
+
+@needs_tex
+def test_every_character_can_be_printed(tmp_path):
+    """All of Latin-1 and its first extension, many others, and what TeX reads into them."""
+    marks = [chr(number) for number in [*range(0x20, 0x180), 0x2013, 0x2014, 0x2018, 0x201C, 0x2026, 0x2192, 0x2212]]
+    marks += [
+        "中",
+        "🛰",
+        "\u0000",
+        "\u001b",
+        "\u202e",
+        "e\u0301",
+        "ế",
+        "--",
+        "---",
+        "''",
+        "``",
+        "?`",
+        "!`",
+        "\\par",
+        "%%",
+    ]
+    lines = [f"{escape(mark)} {code(mark)}\\par" for mark in marks if mark.strip() or mark == " "]
+    log = compile_tex(tmp_path, "\n".join(lines))
+    assert "Missing character" not in log
+
+
+@given(st.text(max_size=60))
+def test_escaped_text_is_ascii_and_has_no_bare_mark(text):
+    for printed in (escape(text), code(text)):
+        assert printed.isascii()
+        assert printed.isprintable()
+        assert not re.search(r"(?<!\\)[%#&_]", re.sub(r"\\\\", "", printed))
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=0xC0, max_codepoint=0x17F), max_size=20))
+def test_accents_are_told_by_their_letters(text):
+    for mark in unicodedata.normalize("NFC", text):
+        base = unicodedata.normalize("NFD", mark)[0]
+        assert base in escape(mark) or f"U+{ord(mark):04X}" in escape(mark) or not base.isascii()
+
+
+def test_minus_signs_and_hyphens():
+    assert escape("-1.5") == r"\ensuremath{-}1.5"
+    assert escape("differs by -1.5") == r"differs by \ensuremath{-}1.5"
+    assert escape("5000-1940 re-2 a -- b") == "5000-1940 re-2 a -{}- b"
+
+
+def test_every_number_of_every_table_has_a_macro_of_letters_alone(full):
+    seen = set()
+    for number in range(1, 6):
+        table = build_table(number, full)
+        found = macros(table)
+        assert all(re.fullmatch(r"\\rsbTable[A-Za-z]+", name) for name in found.texts)
+        assert not seen & set(found.texts)
+        seen |= set(found.texts)
+        for section in table.sections:
+            for row in section.rows:
+                for column, cell in zip(table.columns, row.cells, strict=True):
+                    own = found.of_cell.get((section.kind, row.variant, column.key), {})
+                    if cell and cell.value:
+                        assert found.texts[own["Published" if column.published else "Mean"]] == cell.value
+                    if cell and cell.low:
+                        assert (found.texts[own["Low"]], found.texts[own["High"]]) == (cell.low, cell.high)
+                    if cell and cell.runs:
+                        assert found.texts[own["Runs"]] == ", ".join(cell.runs)
+
+
+def test_names_of_macros_are_those_of_the_documentation(full):
+    texts = macros(build_table(1, full)).texts
+    assert texts[r"\rsbTableOneCtxmimSwinBEurosatPublished"] == "98.87"
+    assert texts[r"\rsbTableOneImagenetSwinBEurosatPaperSecoValMean"] == "94.00"
+    assert texts[r"\rsbTableOneImagenetSwinBEurosatPaperSecoValVerdict"] == "reproduced"
+    assert texts[r"\rsbTableOneDemoCtxmimNanoEurosatPaperSecoValMean"] == "33.30"
+    assert r"\rsbTableOneCtxmimSwinBEurosatPaperSecoValMean" not in texts  # a user's checkpoint is another row
+
+
+ID = st.text(alphabet="abAB1_-/@. ", min_size=1, max_size=6)
+
+
+@given(st.lists(ID, min_size=1, max_size=8, unique=True), st.lists(ID, min_size=1, max_size=3, unique=True))
+def test_no_two_cells_share_a_macro(variants, keys):
+    columns = tuple(
+        Column(
+            key=key, of=key, name=key, about=(), published=True, decimals=1, task="", metric="", part="", protocol="",
+            split="",
+        )
+        for key in keys
+    )  # fmt: skip
+    rows = tuple(
+        Row("", name, "", name, tuple(Cell(f"{i}{j}") for j in range(len(keys)))) for i, name in enumerate(variants)
+    )
+    sections = (Section("published", "", rows), Section("demo", "", rows))
+    table = Table(1, "", "", TOLERANCE, columns, sections, (), (), ())
+    found = macros(table)
+    names = [name for own in found.of_cell.values() for name in own.values()]
+    assert len(names) == len(set(names)) == 2 * len(variants) * len(keys)
+    assert macros(table) == found
+
+
+def test_words_that_differ_in_their_marks_alone_come_to_the_same():
+    assert words("swin_b") == words("swin-b") == "SwinB"
