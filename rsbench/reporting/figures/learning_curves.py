@@ -120,11 +120,12 @@ def _curve(members: Sequence[Trained], name: str, wanted: Sequence[str]) -> Curv
 
 def _trained(store: Store | None, sources: Sequence[str]) -> tuple[list[Trained], str]:
     folders = {source: Path(source) for source in sources if _is_pretraining(Path(source))}
+    known = store.ids() if store is not None else []
     records = []
     for source in sources:
         if source in folders:
             continue
-        if store is None or (not (store.root / source).exists() and Path(source).is_dir()):
+        if store is None or (source not in known and Path(source).is_dir()):
             raise UserError(
                 f"{source} is no pretraining: it holds neither {PROVENANCE} nor {LOG}.",
                 "Give the output folder of rsbench pretrain, or the id of a run with --results.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,20 +124,25 @@ def lines_of(
 
 
 def _check_same(records: Sequence[Record]) -> None:
-    first = records[0]
+    first = _items(records[0])
     for record in records[1:]:
-        for what, one, other in (
-            ("tasks", first.task, record.task),
-            ("splits", first.dataset.get("split_sha256") or first.split, record.dataset.get("split_sha256")),
-            ("images or labels", first.dataset.get("fingerprint"), record.dataset.get("fingerprint")),
-            ("maxDets", first.settings.get("max_dets"), record.settings.get("max_dets")),
-        ):
-            if one != other:
+        for what, value in _items(record).items():
+            if value != first[what]:
+                shown = " and ".join(str(one)[:12] for one in (first[what], value))
                 raise UserError(
-                    f"The runs {first.id} and {record.id} are of different {what}: "
-                    f"{str(one)[:12]} and {str(other)[:12]}.",
+                    f"The runs {records[0].id} and {record.id} are of different {what}: {shown}.",
                     "Draw runs on the same images in one figure.",
                 )
+
+
+def _items(record: Record) -> dict[str, Any]:
+    """Returns what must be equal for the curves of two runs to be of the same objects."""
+    return {
+        "tasks": record.task,
+        "splits": record.dataset.get("split_sha256") or record.split,
+        "images or labels": record.dataset.get("fingerprint"),
+        "maxDets": record.settings.get("max_dets"),
+    }
 
 
 def _matches(store: Store, run: str, part: str, boxes: bool) -> Matches:

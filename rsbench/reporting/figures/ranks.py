@@ -88,21 +88,23 @@ def draw_ranks(ranking: Ranking, width: float = DOUBLE, note: str = "") -> Figur
 def _draw(ranking: Ranking, width: float, note: str) -> Figure:
     count = len(ranking.names)
     half = math.ceil(count / 2)
+    letters = _LETTERS if width >= DOUBLE else 20
     labels = [
-        textwrap.fill(f"{name}\u00a0({rank:.2f})", _LETTERS if width >= DOUBLE else 20, break_on_hyphens=False)
-        for name, rank in zip(ranking.names, ranking.mean_ranks, strict=True)
+        _label(name, f"({rank:.2f})", letters) for name, rank in zip(ranking.names, ranking.mean_ranks, strict=True)
     ]
     lines = max(label.count("\n") + 1 for label in labels)
     pitch = _PITCH + 0.12 * (lines - 1)
     bars = _levels(ranking.groups)
     below = 0.14 + 0.1 * (max(bars, default=-1) + 1)  # where the first name stands under the scale
-    height = 0.72 + below + pitch * half + 0.12
+    said = textwrap.fill(_said(ranking, note), int((width - 0.2) / 0.056))
+    above = 0.6 + 0.12 * (said.count("\n") + 1)
+    height = above + below + pitch * half + 0.12
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))  # one unit is one inch, y runs down from the scale
     axes.set_axis_off()
     axes.set_xlim(0, width)
-    axes.set_ylim(height - 0.72, -0.72)
+    axes.set_ylim(height - above, -above)
     left, right = (_width(axes, part) + 0.3 for part in (labels[:half], labels[half:]))
     step = (width - left - right) / (count - 1)
 
@@ -114,7 +116,7 @@ def _draw(ranking: Ranking, width: float, note: str) -> Figure:
     for whole in range(1, count + 1):
         axes.plot([place(whole)] * 2, [-0.06, 0], linewidth=0.8, **black)
         axes.text(place(whole), -0.09, str(whole), ha="center", va="bottom", fontsize=7)
-    _critical(axes, ranking, place(1), step, note)
+    _critical(axes, ranking, place(1), step, said)
     for level, (first, last) in zip(bars, ranking.groups, strict=True):
         ends = [place(ranking.mean_ranks[first]) - 0.04, place(ranking.mean_ranks[last]) + 0.04]
         axes.plot(ends, [0.1 + 0.1 * level] * 2, linewidth=2.6, **black)
@@ -129,23 +131,33 @@ def _draw(ranking: Ranking, width: float, note: str) -> Figure:
     return figure
 
 
-def _critical(axes: Axes, ranking: Ranking, start: float, step: float, note: str) -> None:
-    """Draws how long the critical difference is, and says what else the test gave."""
-    y = -0.42
-    end = start + ranking.critical_difference * step
-    most = axes.get_xlim()[1] - 0.05
+def _label(name: str, rank: str, letters: int) -> str:
+    """Returns name and rank, folded to lines of so many letters; the rank is never torn."""
+    *lines, last = textwrap.wrap(name, letters, break_on_hyphens=False)
+    return "\n".join([*lines, f"{last} {rank}"] if len(last) + 1 + len(rank) <= letters else [*lines, last, rank])
+
+
+def _said(ranking: Ranking, note: str) -> str:
+    """Returns what stands above the critical difference."""
     verdict = f"{ranking.tasks} tasks, Friedman p {_p(ranking.p)}"
     if ranking.p >= ranking.alpha:
         verdict += ": no difference shown"
     if note:
         verdict += f" ({note})"
-    text = f"CD = {ranking.critical_difference:.2f} ($\\alpha$ = {ranking.alpha:g}); {verdict}"
-    if end <= most:  # a difference that is longer than the scale is told by its number
+    return f"CD = {ranking.critical_difference:.2f} (\N{GREEK SMALL LETTER ALPHA} = {ranking.alpha:g}); {verdict}"
+
+
+def _critical(axes: Axes, ranking: Ranking, start: float, step: float, said: str) -> None:
+    """Draws how long the critical difference is, and says what else the test gave."""
+    y = -0.42
+    end = start + ranking.critical_difference * step
+    most = axes.get_xlim()[1] - 0.05
+    if end <= most:  # a difference that is longer than the figure is told by its number
         axes.plot([start, end], [y, y], color="black", linewidth=0.8)
         for x in (start, end):
             axes.plot([x, x], [y - 0.04, y + 0.04], color="black", linewidth=0.8)
-    room = most - _width(axes, [text])
-    axes.text(max(0.05, min(start, room)), y - 0.07, text, ha="left", va="bottom", fontsize=7)
+    room = most - _width(axes, [said])
+    axes.text(max(0.05, min(start, room)), y - 0.07, said, ha="left", va="bottom", fontsize=7)
 
 
 def _p(value: float) -> str:

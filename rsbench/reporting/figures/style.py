@@ -125,7 +125,8 @@ def set_heading(figure: Figure, text: str) -> None:
     """Sets a line above a figure, broken where it is wider than that; an empty one sets none."""
     if text:
         letters = int(figure.get_figwidth() / 0.055)  # a letter of 7 points is about this wide in inches
-        figure.suptitle(textwrap.fill(text, letters, break_on_hyphens=False), fontsize=7)
+        top = 1 - 0.03 / figure.get_figheight()  # with a layout engine, it makes room for this
+        figure.suptitle(textwrap.fill(text, letters, break_on_hyphens=False), y=top, fontsize=7)
 
 
 def width_of(name: str) -> float:
@@ -175,5 +176,6 @@ def save(figure: Figure, files: Mapping[str, Path]) -> list[Path]:
         except OSError as error:
             raise UserError(f"The figure cannot be written to {file}: {error.strerror}.", "Check --out.") from None
         finally:
-            partial.unlink(missing_ok=True)
+            if partial.exists():
+                partial.unlink()
     return list(files.values())
