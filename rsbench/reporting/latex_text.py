@@ -20,7 +20,7 @@ _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u ", "\u0307": ".",
     "\u0308": '"', "\u030a": "r ", "\u030b": "H ", "\u030c": "v ", "\u0327": "c ",
 }  # fmt: skip
-_BREAKS = "/=,._:-"
+_BREAKS = "/=,._:"
 
 
 def escape(text: str) -> str:
@@ -39,7 +39,7 @@ def code(text: str) -> str:
     r"""Returns a command in typewriter letters, which may break at its spaces and after some marks.
 
     >>> print(code("--data a/b"))
-    \texttt{-{}\allowbreak{}-{}\allowbreak{}data a/\allowbreak{}b}
+    \texttt{-{}-{}data a/\allowbreak{}b}
     """
     found = []
     for mark in unicodedata.normalize("NFC", " ".join(text.split())):

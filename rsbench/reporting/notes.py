@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from rsbench.reporting.cells import Column, Section
@@ -10,7 +10,12 @@ from rsbench.reporting.published import Expected, PublishedTable
 
 
 def notes(
-    table: PublishedTable, columns: Sequence[Column], sections: Sequence[Section], tolerance: Decimal, tests: bool
+    table: PublishedTable,
+    columns: Sequence[Column],
+    sections: Sequence[Section],
+    tolerance: Decimal,
+    tests: bool,
+    protocols: Collection[str] = (),
 ) -> Iterator[str]:
     """Yields the notes of a table.
 
@@ -19,7 +24,10 @@ def notes(
         columns, sections: as shown.
         tolerance: of the verdicts, in percentage points.
         tests: whether rows were tested against the best ones.
+        protocols: the only ones whose runs are shown, if any are named.
     """
+    if protocols:
+        yield f"Shown and judged are only runs of the protocol {' or '.join(dict.fromkeys(protocols))}."
     yield (
         f"Published numbers: {table.source}, as printed; ranked among all rows of the paper. Best and second best are "
         "marked; equal digits share a place."

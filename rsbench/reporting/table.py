@@ -62,7 +62,7 @@ def build_table(
     if published.gain:
         ablated = (published.gain.of, published.gain.over)
         wanted = [record for record in wanted if record.method.partition("/")[0] in ablated]
-    return _Builder(published, Predictions(store), wanted, allowed, tests).build(warnings)
+    return _Builder(published, Predictions(store), wanted, allowed, tests).build(warnings, protocols)
 
 
 class _Standing(NamedTuple):
@@ -98,7 +98,7 @@ class _Builder:
     footnotes: list[Footnote] = field(default_factory=list)
     images: dict[tuple[tuple[str, ...], str], int | None] = field(default_factory=dict)
 
-    def build(self, warnings: tuple[str, ...]) -> Table:
+    def build(self, warnings: tuple[str, ...], protocols: Collection[str]) -> Table:
         sources = self._sources()
         columns = tuple(map(self._column, sources))
         records = {subject(record): record for record in self.records}
@@ -114,9 +114,10 @@ class _Builder:
         if self.published.gain:
             sections = [gains.with_gains(self.published.gain, section, columns, self._note) for section in sections]
         table = self.published
+        said = tuple(notes.notes(table, columns, sections, self.tolerance, self.tests, protocols))
         return Table(
-            table.number, table.caption, table.source, self.tolerance, columns, tuple(sections),
-            tuple(notes.notes(table, columns, sections, self.tolerance, self.tests)), tuple(self.footnotes), warnings,
+            table.number, table.caption, table.source, self.tolerance, columns, tuple(sections), said,
+            tuple(self.footnotes), warnings,
         )  # fmt: skip
 
     def _sources(self) -> list[_Source]:

@@ -84,6 +84,11 @@ def test_help_names_all_formats():
     assert "markdown, latex, csv, html or json" in text
 
 
+def test_tests_can_be_left_out(made):
+    assert "≈: no difference from the best shown" in run(1, "--results", made.root).stdout
+    assert "≈" not in run(1, "--results", made.root, "--no-tests").stdout
+
+
 def test_the_tolerance_changes_verdicts(tmp_path, make):
     counts = {"counts": {"train": 16200, "val": 5400, "test": 5400}}
     Store(tmp_path).write(make(method="seco/resnet50", title="SeCo", metrics={"val/top1": 93.09}, dataset=counts))

@@ -252,6 +252,7 @@ def test_only_the_named_protocols(made):
     assert {column.key.split("@")[1] for column in table.columns if not column.published} == {"paper/seco/val"}
     with pytest.raises(UserError, match="Did you mean 'paper'"):
         build_table(1, made, ["papier"])
+    assert "Shown and judged are only runs of the protocol paper." in table.notes
 
 
 def test_there_is_no_table_6():
