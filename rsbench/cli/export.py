@@ -25,4 +25,6 @@ def export(
     for path, reason in store.broken:
         typer.echo(f"warning: {path} was left out: {reason}", err=True)
     runs = len(set(table["id"].to_pylist()))
-    typer.echo(f"{out}  ({runs} runs, {len(table)} rows)")
+    counted = ((runs, "run"), (len(table), "row"))
+    shown = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counted)
+    typer.echo(f"{out}  ({shown})")
