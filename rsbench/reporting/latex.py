@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 
 from rsbench.reporting.cells import Cell, Footnote, Row, Section, Table
 from rsbench.reporting.latex_macros import Macros, macros
@@ -13,18 +15,21 @@ _HEAD = r"""% Needs \usepackage{booktabs,graphicx}, and textcomp with a LaTeX ol
 % Every number is a macro, for the text too. Its name: \rsb, table, row, column, and what it is: Published, or Mean,
 % Low, High, Sd, Runs, Verdict of what was measured here. What was not measured has none. Digits are spelled out.
 \providecommand{\rsbSmall}[1]{{\scriptsize #1}}
-\providecommand{\rsbLong}[1]{\parbox[t]{9em}{\raggedleft\scriptsize #1\strut}}
+\providecommand{\rsbLong}[1]{\parbox[t]{11em}{\raggedleft\scriptsize #1\strut}}
 \providecommand{\rsbCell}[2]{\begin{tabular}[t]{@{}r@{}}#1\\[-2pt]#2\end{tabular}}
-\providecommand{\rsbFit}[1]{\sbox0{#1}\ifdim\wd0>\textwidth\resizebox{\textwidth}{!}{\usebox0}\else\usebox0\fi}"""
+\providecommand{\rsbFit}[1]{\sbox0{#1}%
+  \ifdim\wd0>\textwidth\sbox0{\resizebox{\textwidth}{!}{\usebox0}}\fi
+  \ifdim\dimexpr\ht0+\dp0\relax>.8\textheight\sbox0{\resizebox*{!}{.8\textheight}{\usebox0}}\fi\usebox0}"""
 
 _LONG = 28  # characters of small text in one line of a cell
+_ROWS = 30  # in one float
 
 
 def latex(table: Table) -> str:
     r"""Returns the macros, a ``table*`` for each section, and the notes as text, which may break over pages.
 
-    It needs ``booktabs`` and ``graphicx``, which shrinks what is wider than the text. It can be read in twice, and
-    beside other tables: the macros are made by ``\def``, and their names have the number of the table.
+    It needs ``booktabs`` and ``graphicx``, which shrinks what is wider or higher than the page. It can be read in
+    twice, and beside other tables: the macros are made by ``\def``, and their names have the number of the table.
     """
     names = macros(table)
     label = f"tab:rsbench-{table.number}"
@@ -32,14 +37,15 @@ def latex(table: Table) -> str:
     lines += [f"\\def{name}{{{escape(text)}}}" for name, text in names.texts.items()]
     first = [f"\\caption{{{escape(table.caption)}}}", f"\\label{{{label}}}"]
     for section in table.sections:
-        for block in table.blocks(section):
+        for block, start in product(table.blocks(section), range(0, len(section.rows), _ROWS)):
+            some = replace(section, rows=section.rows[start : start + _ROWS])
             lines += ["", r"\begin{table*}", r"\centering", *first, r"\rsbFit{%"]
-            lines += [*_tabular(table, section, block, names), "}", r"\end{table*}"]
+            lines += [*_tabular(table, some, block, names), "}", r"\end{table*}"]
             first = [f"{{\\small Table~\\ref{{{label}}}, continued}}\\par\\smallskip"]
     lines += [
         "",
         r"\begingroup\footnotesize\raggedright\setlength{\parindent}{0pt}",
-        f"Notes to Table~\\ref{{{label}}}.",
+        f"\\medskip\\textbf{{Notes to Table~\\ref{{{label}}}}}",
     ]
     lines += [f"\\par {line}" for line in _notes(table)]
     return "\n".join([*lines, r"\par\endgroup", ""])

@@ -14,6 +14,7 @@ from rsbench.records import Store
 from rsbench.reporting.cells import Cell, Column, Row, Section, Table
 from rsbench.reporting.latex_macros import macros, words
 from rsbench.reporting.latex_text import code, escape
+from rsbench.reporting.published import published_table
 from rsbench.reporting.render import render
 from rsbench.reporting.table import build_table
 from rsbench.reporting.verdicts import TOLERANCE
@@ -52,6 +53,26 @@ def test_all_five_tables_compile_beside_each_other(full, tmp_path, options):
     assert "too large" not in log
     wide = [float(width) for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
     assert max(wide, default=0) < (40 if options else 1)
+
+
+@needs_tex
+def test_full_and_long_tables_stay_on_their_pages(tmp_path):
+    """Every row of the paper measured in every column, and a hundred other methods."""
+    store = Store(tmp_path / "runs")
+    for row in published_table(2).rows:
+        about = {"method": row.variant, "title": row.method, "task": "spacenet-rio", "kind": "segmentation"}
+        metrics = {"val/mIoU": 70.0, "val/mAcc": 80.0, "val/IoU_building": 60.0}
+        bounds = {name: (value - 1, value + 1) for name, value in metrics.items()}
+        store.write(table_cases.make(**about, split="5000-1940", metrics=metrics, intervals=bounds))
+    for index in range(100):
+        store.write(table_cases.make(method=f"made/m{index}", title=f"Made, {index}", metrics={"val/top1": index / 2}))
+    for number in (1, 2):
+        (tmp_path / f"table{number}.tex").write_text(render(build_table(number, store), "latex"))
+    assert (tmp_path / "table1.tex").read_text().count(r"\begin{table*}") == 1 + 4  # 30 methods in each
+    for options in ("", "landscape"):
+        log = compile_tex(tmp_path, "\\input{table1.tex}\\input{table2.tex}", options)
+        assert "too large" not in log
+        assert not re.search(r"Overfull \\hbox \((?:[5-9]|\d\d)[\d.]*pt", log)
 
 
 @needs_tex
