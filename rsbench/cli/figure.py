@@ -126,6 +126,7 @@ def learning_curves(
     logarithmic: Annotated[bool, typer.Option("--log", help="Losses on a logarithmic scale.")] = False,
     results: Results = Path("results/runs"),
     width: Width = "single",
+    plugin: Plugins = None,
 ) -> None:
     """Draw losses over epochs; seeds are averaged, in a band from the lowest to the highest."""
     from rsbench.records import Store
@@ -134,7 +135,8 @@ def learning_curves(
 
     inches = width_of(width)
     store = Store(results) if results.is_dir() else None
-    found = curves_of(store, sources, tuple(dict.fromkeys(loss or ("loss",))))
+    titles = {name: task.title for name, task in registry(plugin).tasks.items.items()}
+    found = curves_of(store, sources, tuple(dict.fromkeys(loss or ("loss",))), titles)
     _write(draw_learning_curves(found.curves, found.heading, logarithmic, inches), out, "learning-curves")
 
 

@@ -77,19 +77,22 @@ class Curves:
     heading: str
 
 
-def curves_of(store: Store | None, sources: Sequence[str], wanted: Sequence[str]) -> Curves:
+def curves_of(
+    store: Store | None, sources: Sequence[str], wanted: Sequence[str], titles: Mapping[str, str] | None = None
+) -> Curves:
     """Returns the curves of runs and pretrainings.
 
     Args:
         store: holds the runs; None where there are none.
         sources: ids of runs, and folders of ``rsbench pretrain``.
         wanted: names of losses.
+        titles: of tasks, by name, for the heading; a task without one is called by its name.
 
     Raises:
         UserError: there is no such run, folder or loss; nothing was trained epoch by epoch; or the losses are of
             different kinds.
     """
-    found, heading = _trained(store, list(dict.fromkeys(sources)))
+    found, heading = _trained(store, list(dict.fromkeys(sources)), titles or {})
     kinds = {one.kind: one.origin for one in reversed(found)}
     if len(kinds) > 1:
         listed = ", ".join(f"{kind} ({origin})" for kind, origin in sorted(kinds.items()))
@@ -118,7 +121,7 @@ def _curve(members: Sequence[Trained], name: str, wanted: Sequence[str]) -> Curv
     return Curve(name, {loss: np.array([[epoch[loss] for epoch in one.history] for one in members]) for loss in wanted})
 
 
-def _trained(store: Store | None, sources: Sequence[str]) -> tuple[list[Trained], str]:
+def _trained(store: Store | None, sources: Sequence[str], titles: Mapping[str, str]) -> tuple[list[Trained], str]:
     folders = {source: Path(source) for source in sources if _is_pretraining(Path(source))}
     known = store.ids() if store is not None else []
     records = []
@@ -146,7 +149,9 @@ def _trained(store: Store | None, sources: Sequence[str]) -> tuple[list[Trained]
         for record in records
     }
     found = [_pretraining(folders[source]) if source in folders else runs[source] for source in sources]
-    return found, shared_heading(records) if records else "pretraining"
+    tasks = {record.task for record in records}
+    title = titles.get(next(iter(tasks)), "") if len(tasks) == 1 else ""
+    return found, shared_heading(records, title) if records else "pretraining"
 
 
 def _alike(record: Record) -> str:
@@ -229,6 +234,7 @@ def _draw(curves: Sequence[Curve], names: Sequence[str], heading: str, logarithm
         axes.set_ylabel(name.replace("_", " ") if name == "loss" else name)
         if logarithmic:
             axes.set_yscale("log")
+            axes.grid(True, which="minor", axis="y")
             axes.yaxis.set_major_formatter(ScalarFormatter())  # plain numbers: a loss rarely spans a power of ten
             axes.yaxis.set_minor_formatter(ScalarFormatter())
             axes.tick_params(axis="y", which="minor", labelsize=7)

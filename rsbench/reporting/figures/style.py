@@ -56,9 +56,9 @@ _RC: dict[str, Any] = {
     "lines.markersize": 4,
     "hatch.linewidth": 0.5,
     "figure.titlesize": 8,
+    "text.parse_math": False,  # a dollar in the name of a class or method is a dollar
     "savefig.dpi": 300,
     "pdf.fonttype": 42,  # letters stay letters: they can be searched, copied and edited
-    "svg.hashsalt": "rsbench",
 }
 
 
@@ -123,10 +123,16 @@ def new_figure(width: float, height: float) -> Figure:
 
 def set_heading(figure: Figure, text: str) -> None:
     """Sets a line above a figure, broken where it is wider than that; an empty one sets none."""
-    if text:
-        letters = int(figure.get_figwidth() / 0.055)  # a letter of 7 points is about this wide in inches
-        top = 1 - 0.03 / figure.get_figheight()  # with a layout engine, it makes room for this
-        figure.suptitle(textwrap.fill(text, letters, break_on_hyphens=False), y=top, fontsize=7)
+    if not text:
+        return
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    letters = int(figure.get_figwidth() / 0.055)  # a letter of 7 points is about this wide in inches
+    folded = textwrap.fill(text, letters, break_on_hyphens=False)
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):  # makes room where no place is given
+        figure.suptitle(folded, fontsize=7)
+    else:
+        figure.suptitle(folded, fontsize=7, y=1 - 0.03 / figure.get_figheight())
 
 
 def width_of(name: str) -> float:

@@ -36,6 +36,7 @@ def test_seeds_of_one_subject_are_one_curve_in_a_band_from_lowest_to_highest(sto
     found = curves_of(store, [*runs, other, runs[0]], ("loss",))
     assert [curve.name for curve in found.curves] == ["Made, up (3 seeds)", "SeCo, ResNet50"]
     assert found.heading.split("\u00a0\N{MIDDLE DOT} ") == ["eurosat", "protocol paper"]
+    assert curves_of(store, [*runs, other], ("loss",), {"eurosat": "EuroSAT"}).heading.startswith("EuroSAT\u00a0")
     expected = np.array([[epoch["loss"] for epoch in losses(seed)] for seed in (0, 1, 3)])
     assert found.curves[0].values["loss"] == pytest.approx(expected)
     figure = draw_learning_curves(found.curves)
@@ -87,6 +88,9 @@ def test_pretrainings_that_differ_in_the_seed_are_averaged_and_their_losses_have
     figure = draw_learning_curves(found.curves, found.heading, logarithmic=True)
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "L_Re"]
     assert {axes.get_yscale() for axes in figure.axes} == {"log"}
+    figure.canvas.draw()
+    [heading] = [text for text in figure.texts if text.get_text() == "pretraining"]
+    assert all(heading.get_window_extent().y0 >= axes.get_window_extent().y1 for axes in figure.axes)
 
 
 def test_a_pretraining_at_work_is_drawn_up_to_its_last_whole_epoch(tmp_path):

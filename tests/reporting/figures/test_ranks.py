@@ -18,7 +18,7 @@ from rsbench.reporting.figures.ranks import draw_ranks, ranking_of
 from rsbench.reporting.figures.style import DOUBLE, SINGLE
 from rsbench.statistics import Ranking, rank_methods
 
-NAMES = st.lists(st.text(string.ascii_letters + " ,-.", min_size=1, max_size=60).map(str.strip).filter(bool),
+NAMES = st.lists(st.text(string.ascii_letters + " ,-.$^_", min_size=1, max_size=60).map(str.strip).filter(bool),
                  min_size=2, max_size=14, unique=True)  # fmt: skip
 
 
