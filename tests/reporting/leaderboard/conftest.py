@@ -106,6 +106,11 @@ class Reader:
         self.requests = [one for one in self.requests if one != "about:blank"]
         return self
 
+    def go(self, state):
+        """Follows a link inside the page."""
+        wait = "addEventListener('hashchange', done, { once: true })"
+        self.tab.evaluate(f"(state) => new Promise((done) => {{ {wait}; location.hash = state; }})", state)
+
     def heads(self):
         return self.tab.eval_on_selector_all(
             "main thead th button", "all => all.map((one) => one.title.split(': sort')[0])"

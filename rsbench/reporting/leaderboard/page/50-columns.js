@@ -72,3 +72,9 @@ function columnName(column) {
   const changed = words.changed ? ` with ${words.changed}` : "";
   return [column.about.title, `${column.part}/${column.metric}`, column.about.protocol + changed, words.split, words.size].filter(Boolean).join(", ");
 }
+
+/** A column for a list to choose from, without what was changed. */
+function shortName(column) {
+  const words = placeWords(column.about);
+  return [column.about.title, words.protocol, words.split, words.size].filter(Boolean).join(", ");
+}

@@ -37,6 +37,8 @@ function resetFilters() {
 
 /** Shows the state in the filters, but for the one that the reader writes in. */
 function boardSync(form) {
+  const tasks = new Set(shownPlaces().map((place) => data.places[place].task));
+  for (const field of form.querySelectorAll('select[name^="m."]')) field.parentElement.hidden = !tasks.has(field.name.slice(2));
   for (const field of form.elements) {
     if (!field.name || field === document.activeElement && field.type === "search") continue;
     if (field.type === "checkbox") field.checked = state[field.name] === "1";

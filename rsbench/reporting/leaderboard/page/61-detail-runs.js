@@ -7,11 +7,12 @@ function comparison(cell, column) {
     if (rank === 1) return h("p", {}, "This is the best of the rows that may be compared.");
     return cell.out ? h("p", {}, `Not compared: ${cell.out}.`) : "";
   }
+  const signed = (value, plus = "") => `${value > 0 ? plus : ""}${number(value, column.digits + 1)}`.replace("-", "−");
   const p = (value) => (value < 0.001 ? "below 0.001" : value.toFixed(3));
   return [
     h("p", {}, h("b", {}, found.shown ? "A difference is shown" : "≈ No difference is shown"), ` from ${data.subjects[found.best].title}, on the same items.`),
     facts([
-      ["Difference", `${found.mean > 0 ? "+" : ""}${number(found.mean, column.digits + 1)} points, 95 % interval ${number(found.low, column.digits + 1)} to ${number(found.high, column.digits + 1)}`],
+      ["Difference", `${signed(found.mean, "+")} points, 95 % interval ${signed(found.low)} to ${signed(found.high)}`],
       ["Test", `${found.test}, p ${p(found.p)}; ${p(found.corrected)} corrected after Holm within the column`],
     ]),
   ];

@@ -20,7 +20,7 @@ function plotView(main) {
     const cost = COSTS.find(([key]) => key === state.cost) ?? COSTS[0];
     const keys = keysOf(column.about.task).map(([part, names]) => ({ group: part, options: names.map((name) => [`${part}/${name}`, `${part}/${metricTitle(name)}`]) }));
     controls.replaceChildren(
-      select("Task and protocol", columns.map((one) => [one.key, columnName(one)]), column.key, (value) => go({ column: value })),
+      select("Task and protocol", columns.map((one) => [one.key, shortName(one)]), column.key, (value) => go({ column: value })),
       select("Metric", keys, `${column.part}/${column.metric}`, (value) => go({ [`m.${column.about.task}`]: value })),
       select("Cost", COSTS, cost[0], (value) => go({ cost: value })),
       select("Data", [["real", "Real"], ["demo", "Demo scenes"], ["both", "Both"]], dataShown(), (value) => go({ data: value })));
@@ -42,24 +42,36 @@ function plotOf(column, cost, width) {
   const points = all.filter((one) => one.x !== null && one.x > 0);
   const missing = all.filter((one) => !points.includes(one)).map((one) => one.about.title);
   const notes = [
-    h("p", { class: "note" }, `${columnName(column)}. Bars are 95 % intervals over items. `, h("b", {}, "Hollow"), " points are not comparable with the others: another input size, precision, or drawn scenes."),
+    h("p", { class: "note" }, `${columnName(column)}. Bars are 95 % intervals over items; points of equal cost stand side by side. `, h("b", {}, "Hollow"), " points are not comparable with the others: another input size, precision, or drawn scenes."),
     missing.length ? h("p", { class: "note" }, `No ${cost[1]} is known of ${missing.join("; ")}.`) : "",
   ];
   if (!points.length) return [h("p", { class: "empty" }, "No point has both numbers."), ...notes];
   const frame = { left: 52, right: 16, top: 14, bottom: 46, width, height: Math.round(Math.max(300, Math.min(520, width * 0.62))) };
   const x = logScale(points.map((one) => one.x), frame.left, width - frame.right);
   const y = linearScale(points.flatMap(({ found }) => [found.mean, found.low ?? found.mean, found.high ?? found.mean]), frame.height - frame.bottom, frame.top);
-  const taken = points.map((one) => { const [px, py] = [x.at(one.x), y.at(one.found.mean)]; return { x: px - 8, y: py - 8, w: 16, h: 16 }; });
+  sideBySide(points, x);
+  const taken = points.flatMap(({ px, found }) => [{ x: px - 8, y: y.at(found.mean) - 8, w: 16, h: 16 },
+    ...(found.low === null ? [] : [{ x: px - 3, y: y.at(found.high), w: 6, h: y.at(found.low) - y.at(found.high) }])]);
   const picture = s("svg", { viewBox: `0 0 ${width} ${frame.height}`, width, height: frame.height, role: "group", "aria-label": `Quality against ${cost[1]}: ${count(points.length, "point")}` },
     axes(frame, x, y, cost[1], `${metricTitle(column.metric)}, ${column.part}, %`, cost[0]),
-    points.map((one) => pointNode(one, column, cost, x, y, frame, taken)));
+    points.map((one) => pointNode(one, column, cost, y, frame, taken)));
   const paradigms = [...PARADIGMS, "unknown"].filter((name) => points.some((one) => (one.about.paradigm || "unknown") === name));
   const legend = h("p", { class: "shapes" }, paradigms.map((name) => h("span", {}, s("svg", { width: 16, height: 16, viewBox: "-8 -8 16 16", "aria-hidden": "true" }, s("path", { d: SHAPES[name], class: `point ${name}` })), ` ${name}`)));
   return [legend, picture, ...notes];
 }
 
-function pointNode({ cell, about, found, x: cost }, column, [key, title], x, y, frame, taken) {
-  const [px, py] = [x.at(cost), y.at(found.mean)];
+/** Moves points of the same cost apart, so that their intervals can be told from each other. */
+function sideBySide(points, x) {
+  const groups = new Map();
+  for (const one of points) {
+    const at = Math.round(x.at(one.x));
+    groups.set(at, [...(groups.get(at) ?? []), one]);
+  }
+  for (const [at, group] of groups) group.forEach((one, place) => { one.px = at + (place - (group.length - 1) / 2) * 14; });
+}
+
+function pointNode({ cell, about, found, px, x: cost }, column, [key, title], y, frame, taken) {
+  const py = y.at(found.mean);
   const name = about.paradigm || "unknown";
   const said = `${about.title}: ${number(found.mean, column.digits)}${found.low === null ? "" : `, 95 % interval ${interval(found, column.digits)}`}; ${title} ${costText(key, cost)}${cell.out ? `; not comparable: ${cell.out}` : ""}`;
   const open = (event) => { if (event.type === "click" || event.key === "Enter" || event.key === " ") { event.preventDefault(); openCell(cell); } };
