@@ -69,37 +69,45 @@ def bootstrap_scores(
     return {name: bounds for name, column in found if (bounds := percentile_interval(column, level)) is not None}
 
 
-def paired_difference(
+def paired_differences(
     a: Matches | Sequence[Matches],
     b: Matches | Sequence[Matches],
-    name: str,
     level: float = 0.95,
     resamples: int | None = None,
     seed: int = 0,
-) -> Difference | None:
-    """Returns the difference of a score of two runs on the same images, ``a - b``, with its interval.
+) -> dict[str, Difference]:
+    """Returns the differences of the scores of two runs on the same images, ``a - b``, with their intervals.
 
     Images are drawn in pairs, so that what makes one hard for both cancels.
 
     Args:
         a, b: of a run each, or of one run per seed.
-        name: of the score, such as ``AP``.
         level, resamples, seed: as ``bootstrap_scores`` has them.
 
     Returns:
-        None where there is no such score over all images, or too many draws lack it.
+        By name; no key where there is no such score over all images, or too many draws lack it.
 
     Raises:
-        ValueError: the runs differ in images, classes or objects; or there is no score of this name.
+        ValueError: the runs differ in images, classes or objects.
     """
     first, second = _several(a), _several(b)
     check_same([*first, *second])
-    column = score_names(first[0].classes).index(name)
-    whole = [np.mean([scores_of(one).get(name, np.nan) for one in side]) for side in (first, second)]
+    names = score_names(first[0].classes)
     number = resamples or resamples_for([*first, *second])
-    sides = [np.concatenate([block[:, column] for block in _draws(side, number, seed)]) for side in (first, second)]
-    found, bounds = float(whole[0] - whole[1]), percentile_interval(sides[0] - sides[1], level)
-    return Difference(found, *bounds, level) if bounds and np.isfinite(found) else None
+    sides = [np.concatenate(list(_draws(side, number, seed))) for side in (first, second)]
+    means = mean_scores(first) - mean_scores(second)
+    found = {}
+    for name, mean, draws in zip(names, means, (sides[0] - sides[1]).T, strict=True):
+        bounds = percentile_interval(draws, level)
+        if bounds and np.isfinite(mean):
+            found[name] = Difference(float(mean), *bounds, level)
+    return found
+
+
+def mean_scores(several: Sequence[Matches]) -> NDArray[np.float64]:
+    """Returns the mean over seeds of each score, in the order of ``score_names``; NaN where a seed has none."""
+    ones = np.ones((len(several[0].items), 1), np.int64)
+    return np.mean([score_array(*precision_recall(curves_of(one), ones))[0] for one in several], axis=0)
 
 
 def _draws(several: Sequence[Matches], resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:

@@ -18,7 +18,7 @@ from faster_coco_eval.core import mask as run_lengths
 from faster_coco_eval.core.faster_eval_api import COCOeval_faster
 from numpy.typing import NDArray
 
-from rsbench.detection.bootstrap import bootstrap_scores, paired_difference, resamples_for, scores_of
+from rsbench.detection.bootstrap import bootstrap_scores, paired_differences, resamples_for, scores_of
 from rsbench.detection.detections import Detections
 from rsbench.detection.figures import MAIN, score_array, score_names
 from rsbench.detection.matching import Flat, Matches, match
@@ -30,7 +30,7 @@ __all__ = [
     "Scores",
     "bootstrap_scores",
     "evaluate",
-    "paired_difference",
+    "paired_differences",
     "resamples_for",
     "score_names",
     "scores_of",

@@ -81,6 +81,7 @@ class Cell:
             cells say. None where there is no published number.
         remarks: what must be said beside it, without a full stop.
         against: the test against the best row of its column; None where it is that, or none was made.
+        untested: whether a test was asked for and could not be made.
         note: number of its footnote, or None.
     """
 
@@ -99,6 +100,7 @@ class Cell:
     verdict: Verdict | None = None
     remarks: tuple[str, ...] = ()
     against: Against | None = None
+    untested: bool = False
     note: int | None = None
 
     @property
@@ -118,8 +120,8 @@ class Cell:
 
     @property
     def sign(self) -> str:
-        """What stands behind the number: ``†`` not ranked, ``≈`` no difference from the best shown."""
-        return "†" if self.left_out else "≈" if self.level_with_best else ""
+        """What stands behind the number: ``†`` not ranked, ``≈`` no difference from the best shown, ``?`` not tested."""
+        return "†" if self.left_out else "≈" if self.level_with_best else "?" if self.untested else ""
 
 
 @dataclass(frozen=True)
@@ -203,11 +205,12 @@ class Table:
 
     @property
     def signs(self) -> dict[str, bool]:
-        """Which marks the cells have: ``best``, ``second``, ``left out``, ``level``."""
+        """Which marks the cells have: ``best``, ``second``, ``left out``, ``level``, ``untested``."""
         cells = [cell for section in self.sections for row in section.rows for cell in row.cells if cell]
         return {
             "best": any(cell.best for cell in cells),
             "second": any(cell.second for cell in cells),
             "left out": any(cell.left_out for cell in cells),
             "level": any(cell.level_with_best for cell in cells),
+            "untested": any(cell.untested for cell in cells),
         }

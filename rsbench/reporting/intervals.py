@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rsbench.detection.matching import Matches
+    from rsbench.reporting.pairs import Pair
 
 Scored = tuple[list[dict[str, float]], dict[str, tuple[float, float]]]
 TOLERANCE = 1e-3
@@ -88,6 +89,8 @@ class Predictions:
         self.store = store
         self.tables: dict[tuple[str, str], pyarrow.Table | None] = {}
         self.scored: dict[tuple[tuple[str, ...], str, bool], Scored | None] = {}
+        self.pairs: dict[tuple[tuple[str, ...], tuple[str, ...], str, bool], dict[str, Pair]] = {}
+        """What ``rsbench.reporting.pairs`` found of ranked detections: (side, side, part, boxes), by metric."""
 
     def has(self, run: str, column: str) -> bool:
         """Whether the run left a column of this name beside part and item, with at least one row."""

@@ -112,6 +112,7 @@ def _notes(table: Table) -> list[str]:
     said += [r"\underline{second best}"] if signs["second"] else []
     said += [r"$\dagger$ not ranked"] if signs["left out"] else []
     said += [r"$\approx$ no difference from the best shown"] if signs["level"] else []
+    said += ["? not tested against the best"] if signs["untested"] else []
     lines = [", ".join(said) + "."] if said else []
     lines += map(escape, table.notes)
     lines += [r"\textbf{Warning:} " + escape(warning) for warning in table.warnings]

@@ -54,6 +54,7 @@ def _legend(table: Table) -> str:
     said += ["*second best*"] if signs["second"] else []
     said += ["† not ranked"] if signs["left out"] else []
     said += ["≈ no difference from the best shown"] if signs["level"] else []
+    said += ["? not tested against the best"] if signs["untested"] else []
     return ", ".join(said)
 
 

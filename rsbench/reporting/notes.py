@@ -44,8 +44,8 @@ def notes(
         )
         if tests:
             yield (
-                "≈: no difference from the best shown (paired test on the same items, Holm-corrected, 5 %). A row "
-                "without this sign differs from the best, or left nothing that could be tested."
+                "≈: no difference from the best shown (paired test on the same items, Holm-corrected, 5 %). ?: not "
+                "tested, for the runs left too little. Ranked rows without a sign are shown to differ from the best."
             )
     yield (
         f"Verdict: the measured number minus the published one, as printed; up to {tolerance} percentage points apart "

@@ -107,18 +107,26 @@ def _of_counts(predictions: Predictions, a: Sequence[str], b: Sequence[str], par
 
 
 def _of_matches(predictions: Predictions, a: Sequence[str], b: Sequence[str], part: str, metric: str) -> Pair | None:
-    from rsbench.detection.bootstrap import paired_difference
-    from rsbench.detection.permutation import paired_permutation
-
     boxes = metric.startswith(BOXES)
+    key = (tuple(a), tuple(b), part, boxes)
+    if key not in predictions.pairs:  # the draws of one metric are those of all
+        predictions.pairs[key] = _all_of_matches(predictions, a, b, part, boxes)
+    return predictions.pairs[key].get(metric.removeprefix(BOXES) if boxes else metric)
+
+
+def _all_of_matches(
+    predictions: Predictions, a: Sequence[str], b: Sequence[str], part: str, boxes: bool
+) -> dict[str, Pair]:
+    from rsbench.detection.bootstrap import paired_differences
+    from rsbench.detection.permutation import paired_permutations
+
     found = predictions.matches((*a, *b), part, boxes)
     if found is None or not found[0].items:
-        return None
-    name = metric.removeprefix(BOXES) if boxes else metric
+        return {}
     first, second = found[: len(a)], found[len(a) :]
     try:
-        difference = paired_difference(first, second, name)
-        test = paired_permutation(first, second, name) if difference else None
-    except ValueError:  # other images, or no score of this name
-        return None
-    return Pair(difference, test) if difference and test else None
+        differences = paired_differences(first, second)
+        tests = paired_permutations(first, second) if differences else {}
+    except ValueError:  # other images
+        return {}
+    return {name: Pair(difference, tests[name]) for name, difference in differences.items() if name in tests}

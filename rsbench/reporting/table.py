@@ -71,6 +71,7 @@ class _Standing(NamedTuple):
     rank: int | None = None
     left_out: str = ""
     against: Against | None = None
+    untested: bool = False
 
 
 @dataclass
@@ -154,7 +155,10 @@ class _Builder:
                 from rsbench.reporting.significance import against_best
 
                 tested = against_best(self.predictions, found_of, part, column.metric)
-            source.standing |= {one: _Standing(rank, "", tested.get(one)) for one, rank in ranked.items()}
+            unknown = set(order.ranked[1:]) - set(tested) if self.tests else set()
+            source.standing |= {
+                one: _Standing(rank, "", tested.get(one), one in unknown and rank > 1) for one, rank in ranked.items()
+            }
             said = {one: why for one, why in order.left_out.items() if found_of[one].mean is not None and why != ALONE}
             source.standing |= {one: _Standing(None, why) for one, why in said.items()}
         return source
@@ -233,7 +237,7 @@ class _Builder:
         return Cell(
             source.text(m.mean), m.status, standing.rank, standing.left_out, source.text(m.low), source.text(m.high),
             source.text(m.sd), m.seeds, m.size, m.precision, m.runs, m.commands, said_of, m.remarks,
-            standing.against,
+            standing.against, standing.untested,
         )  # fmt: skip
 
     def _images(self, runs: tuple[str, ...], part: str) -> int | None:

@@ -13,12 +13,20 @@ from rsbench.statistics.bootstrap import (
     seed_averaged_interval,
     seed_summary,
 )
-from rsbench.statistics.paired import PERMUTATIONS, PairedTest, holm, mcnemar, permutation_test, sign_flips
+from rsbench.statistics.paired import (
+    PERMUTATIONS,
+    PairedTest,
+    holm,
+    mcnemar,
+    permutation_test,
+    permutation_tests,
+    sign_flips,
+)
 from rsbench.statistics.ranks import Ranking, critical_difference, rank_methods
 
 __all__ = [
     "Difference", "PERMUTATIONS", "PairedTest", "Ranking", "Scores", "SeedSummary", "bootstrap_interval",
     "bootstrap_sums", "critical_difference", "holm", "mcnemar", "paired_bootstrap", "paired_score_difference",
-    "percentile_interval", "permutation_test", "rank_methods", "resampled_scores", "seed_averaged_interval",
-    "seed_summary", "sign_flips",
+    "percentile_interval", "permutation_test", "permutation_tests", "rank_methods", "resampled_scores",
+    "seed_averaged_interval", "seed_summary", "sign_flips",
 ]  # fmt: skip

@@ -101,15 +101,33 @@ def permutation_test(
         permutations: number of draws.
         seed: of the draws; equal seeds give equal p-values.
     """
+    return permutation_tests([found], lambda stays: score(stays)[:, None], items, permutations, seed)[0]
+
+
+def permutation_tests(
+    found: ArrayLike,
+    score: Callable[[NDArray[np.bool_]], NDArray[np.float64]],
+    items: int,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> list[PairedTest]:
+    """Returns ``permutation_test`` of K statistics of the same draws; they are not corrected for their number.
+
+    Args:
+        found: (K,) as they were measured.
+        score: from (R, items) to (R, K).
+        items, permutations, seed: as there.
+    """
+    measured = np.abs(np.asarray(found, dtype=np.float64))
     rng = np.random.default_rng(seed)
     step = max(1, _CHUNK // items)
-    threshold = abs(found) - 1e-12 * max(1.0, abs(found))  # sums in another order differ in the last digits
-    extreme = 0
+    thresholds = measured - 1e-12 * np.maximum(1.0, measured)  # sums in another order differ in the last digits
+    extreme = np.zeros(len(measured), np.int64)
     for start in range(0, permutations, step):
         size = min(step, permutations - start)
         values = np.abs(score(rng.integers(0, 2, size=(size, items), dtype=np.int8).astype(bool)))
-        extreme += int((~(values < threshold)).sum())
-    return PairedTest("permutation", (1 + extreme) / (1 + permutations), permutations)
+        extreme += (~(values < thresholds)).sum(axis=0)
+    return [PairedTest("permutation", float((1 + count) / (1 + permutations)), permutations) for count in extreme]
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

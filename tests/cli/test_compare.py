@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 
 from rsbench.cli import _main
 from rsbench.detection.detections import Detections
-from rsbench.detection.metrics import evaluate, paired_difference
+from rsbench.detection.metrics import evaluate, paired_differences
 from rsbench.detection.prediction_writer import write_predictions
 from rsbench.records import Store
 from rsbench.segmentation.metrics import score_array, scores
@@ -191,7 +191,7 @@ def test_ap_is_compared_over_images_of_masks_and_of_boxes(call, detected):
     (first, a), (second, b) = detected(0, 1.0), detected(1, 4.0)
     for n, metric in enumerate(("AP", "boxAP")):
         found = json.loads(call(a, b, "--metric", f"val/{metric}", "--json")[1])
-        own = paired_difference(first[n], second[n], "AP")
+        own = paired_differences(first[n], second[n])["AP"]
         assert found["difference"] == pytest.approx(100 * own.mean)
         assert found["interval"] == pytest.approx([100 * own.low, 100 * own.high])
         assert found["shown"]

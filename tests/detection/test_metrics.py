@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rsbench.datasets.detection import Objects, no_objects
 from rsbench.detection import metrics
 from rsbench.detection.detections import Detections
-from rsbench.detection.metrics import bootstrap_scores, evaluate, paired_difference, score_names, scores_of
+from rsbench.detection.metrics import bootstrap_scores, evaluate, paired_differences, score_names, scores_of
 from rsbench.detection.truth import Truth, truth_of
 from rsbench.errors import RunError
 
@@ -244,13 +244,13 @@ def test_several_seeds_share_their_draws_and_give_the_interval_of_their_mean():
 def test_a_paired_comparison_is_sharper_than_two_intervals_and_sees_no_difference_of_a_run_to_itself():
     truth, _ = cases.case(8, images=60, crowd=0, masks=False, even=True)
     better, worse = (evaluate(truth, noisy(truth, 1, spread), "bbox").matches for spread in (1.0, 3.0))
-    found = paired_difference(better, worse, "AP", resamples=400)
+    found = paired_differences(better, worse, resamples=400)["AP"]
     assert found.mean == pytest.approx(scores_of(better)["AP"] - scores_of(worse)["AP"])
     assert found.shown
     assert found.low < found.mean < found.high
-    none = paired_difference(better, better, "AP", resamples=100)
+    none = paired_differences(better, better, resamples=100)["AP"]
     assert (none.mean, none.low, none.high, none.shown) == (0.0, 0.0, 0.0, False)
-    assert paired_difference(worse, better, "AP", resamples=400).high == pytest.approx(-found.low)
+    assert paired_differences(worse, better, resamples=400)["AP"].high == pytest.approx(-found.low)
 
 
 def test_two_classes_that_have_one_name_are_refused():

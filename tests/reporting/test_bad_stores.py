@@ -27,7 +27,7 @@ def spoiled(tmp_path, make, hits):
         return folder.name
 
     said[edit(run(1), schema_version=99)] = "schema version 99"
-    said[edit(run(2), metrics={"val/top1": 99.9})] = "changed after it was written"
+    said[edit(run(2), metrics={"val/top1": 99.4321})] = "changed after it was written"
     half = run(3)
     (half / "record.json").write_text((half / "record.json").read_text()[:300])
     said[half.name] = "is not JSON"
@@ -35,7 +35,7 @@ def spoiled(tmp_path, make, hits):
     (empty / "record.json").unlink()
     said[empty.name] = "has no record.json"
     run(5).rename(store.root / "other")
-    said[run(5, metrics={"val/top1": 77.7}).name] = said["other"] = "several times with different results"
+    said[run(5, metrics={"val/top1": 87.6543}).name] = said["other"] = "several times with different results"
     shutil.copytree(run(6), store.root / "copy")
     said["copy"] = "is a copy of the run"
     left = store.root / ".0123456789abcdef.tmp-00000000"
@@ -67,8 +67,8 @@ def test_what_cannot_be_trusted_is_named_and_the_rest_is_used(spoiled, capsys, m
     for path in ("page/index.html", "runs.parquet"):
         if (tmp_path / path).exists():
             out += (tmp_path / path).read_bytes().decode(errors="replace")
-    assert "99.9" not in out
-    assert "77.7" not in out
+    assert "99.43" not in out
+    assert "87.65" not in out
 
 
 def test_a_single_run_that_was_changed_is_refused_by_name(spoiled, capsys):
