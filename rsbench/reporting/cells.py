@@ -120,7 +120,7 @@ class Cell:
 
     @property
     def sign(self) -> str:
-        """What stands behind the number: ``†`` not ranked, ``≈`` no difference from the best shown, ``?`` not tested."""
+        """What stands behind the number: ``†`` not ranked, ``≈`` no difference from the best shown, ``?`` untested."""
         return "†" if self.left_out else "≈" if self.level_with_best else "?" if self.untested else ""
 
 

@@ -12,7 +12,7 @@ from rsbench.records import Store
 
 @pytest.fixture
 def spoiled(tmp_path, make, hits):
-    """A store with one good run and every kind of folder that cannot be trusted; returns it with what is said of each."""
+    """A store with one good run and every kind of folder that cannot be trusted; and what is said of each."""
     store = Store(tmp_path / "runs")
     good = {"method": "ctxmim/nano", "title": "CtxMIM, re-implemented, nano", "intervals": {"val/top1": (11.0, 14.0)}}
     store.write(make(**good, metrics={"val/top1": 12.5}), hits(0.125, 0))
