@@ -17,6 +17,9 @@ def leaderboard(
         Path | None, typer.Option("--results", metavar="DIR", help="Folder of runs.", show_default="results/runs")
     ] = None,
     title: Annotated[str, typer.Option("--title", help="Title of the page.")] = "rsbench leaderboard",
+    tests: Annotated[
+        bool, typer.Option("--tests/--no-tests", help="Test each row against the best one of its column.")
+    ] = True,
     plugin: Plugins = None,
 ) -> None:
     """Write one page with all runs: it needs no server and asks no network for anything."""
@@ -25,7 +28,7 @@ def leaderboard(
     if results is not None and not results.is_dir():
         raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
     folder_to_write(out, "--out")
-    written = write_leaderboard(results or Path("results/runs"), out, registry(plugin), title)
+    written = write_leaderboard(results or Path("results/runs"), out, registry(plugin), title, tests)
     for warning in written.warnings:
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"wrote {written.page} with {written.runs} run{'' if written.runs == 1 else 's'}", err=True)

@@ -39,6 +39,7 @@ class Cell:
         values: of every metric, by name without the part; empty if no run is done.
         remarks: further sentences: metrics that follow from other runs than ``metric`` does.
         records: those that count, one per seed.
+        unfinished: seeds of which no run is done, where others are.
     """
 
     place: Place
@@ -49,6 +50,7 @@ class Cell:
     values: Mapping[str, Value]
     remarks: tuple[str, ...]
     records: tuple[Record, ...]
+    unfinished: tuple[int, ...]
 
 
 def groups_in_order(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
@@ -93,7 +95,9 @@ def _of_group(
             value, remark = _value(group, predictions, part, metric, measured, chosen)
             values[metric] = value
             remarks += [remark] if remark else []
-        yield Cell(place, subject, part, ranking, measured, values, tuple(remarks), chosen)
+        failed = {record.seed for record in group.records if record.status != "done"}
+        unfinished = tuple(sorted(failed - set(measured.seeds)))
+        yield Cell(place, subject, part, ranking, measured, values, tuple(remarks), chosen, unfinished)
 
 
 def metric_names(records: Sequence[Record]) -> dict[str, list[str]]:

@@ -44,13 +44,14 @@ class Texts:
         return self._numbers[key]
 
 
-def page_data(store: ReadOnce, registry: Registry, title: str) -> dict[str, Any]:
+def page_data(store: ReadOnce, registry: Registry, title: str, tests: bool = True) -> dict[str, Any]:
     """Returns the data of the page, equal for equal records, plugins and title.
 
     Args:
         store: of runs; it may be empty.
         registry: methods and tasks, those of the user's plugins too.
         title: of the page.
+        tests: compare each ranked row with the best one of its column; of detection that takes long.
     """
     records = list(store)
     groups = groups_in_order(records)
@@ -73,6 +74,7 @@ def page_data(store: ReadOnce, registry: Registry, title: str) -> dict[str, Any]
     return {
         "title": title,
         "version": __version__,
+        "tests": tests,
         "newest": max((record.finished for record in records), default=""),
         "methods": method_cards(registry),
         "tasks": task_cards(registry),
@@ -80,7 +82,7 @@ def page_data(store: ReadOnce, registry: Registry, title: str) -> dict[str, Any]
         "places": [_place(place, texts, [r for g in members.values() for r in g.records], registry)
                    for place, members in groups.items()],
         "cells": [_cell(cell, spots[cell.place], numbers, runs, texts, registry) | said
-                  for cell, said in zip(found, standing(found, predictions, numbers), strict=True)],
+                  for cell, said in zip(found, standing(found, predictions, numbers, tests), strict=True)],
         "ranks": rankings(records, registry, predictions),
         "paper": paper(store),
         "runs": _runs(records, placed, texts),
@@ -143,6 +145,8 @@ def _cell(
         column = [getattr(value, field) for value in values]
         if any(value is not None for value in column):
             found[field] = [None if value is None else round(value, DECIMALS) for value in column]
+    if cell.unfinished:
+        found["unfinished"] = list(cell.unfinished)
     if contaminated(cell.records, registry):
         found["contaminated"] = True
     return found

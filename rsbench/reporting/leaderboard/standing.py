@@ -27,13 +27,16 @@ def columns(cells: Sequence[Cell]) -> dict[Column, dict[Subject, Measurement]]:
     return found
 
 
-def standing(cells: Sequence[Cell], predictions: Predictions, numbers: Mapping[Subject, int]) -> list[dict[str, Any]]:
+def standing(
+    cells: Sequence[Cell], predictions: Predictions, numbers: Mapping[Subject, int], tests: bool
+) -> list[dict[str, Any]]:
     """Returns for each cell why it is not ranked (``out``), or its comparison with the best (``against``), if any.
 
     Args:
         cells: all of them; a best row is one of its column.
         predictions: of the store.
         numbers: of the subjects.
+        tests: whether to compare.
     """
     left_out: dict[tuple[Column, Subject], str] = {}
     against: dict[tuple[Column, Subject], dict[str, Any]] = {}
@@ -41,7 +44,8 @@ def standing(cells: Sequence[Cell], predictions: Predictions, numbers: Mapping[S
         _, part, metric = column
         found = comparable(measured)
         left_out |= {(column, subject): reason for subject, reason in found.left_out.items()}
-        for subject, own in against_best(predictions, measured, part, metric).items():
+        tested = against_best(predictions, measured, part, metric) if tests else {}
+        for subject, own in tested.items():
             against[column, subject] = {
                 "best": numbers[found.ranked[0]],
                 "mean": round(own.difference.mean, 4),

@@ -31,7 +31,9 @@ class Written:
     warnings: tuple[str, ...]
 
 
-def write_leaderboard(results: Path, out: Path, registry: Registry, title: str = "rsbench leaderboard") -> Written:
+def write_leaderboard(
+    results: Path, out: Path, registry: Registry, title: str = "rsbench leaderboard", tests: bool = True
+) -> Written:
     """Writes ``out/index.html`` and ``out/records/<id>.json``; equal runs give equal files.
 
     A page that was written there before is replaced, with its records.
@@ -41,6 +43,7 @@ def write_leaderboard(results: Path, out: Path, registry: Registry, title: str =
         out: folder; it is made if it is not there.
         registry: methods and tasks.
         title: of the page.
+        tests: compare each ranked row with the best one of its column.
 
     Raises:
         UserError: ``out`` is the folder of runs or lies in it, or has an ``index.html`` that is another page.
@@ -51,7 +54,7 @@ def write_leaderboard(results: Path, out: Path, registry: Registry, title: str =
     if index.exists() and GENERATOR not in index.read_text(encoding="utf-8", errors="replace")[:2000]:
         raise UserError(f"{index} is a page of another kind.", "Choose another folder, or move it away.")
     store = ReadOnce(results)
-    data = page_data(store, registry, title)
+    data = page_data(store, registry, title, tests)
     folder.mkdir(parents=True, exist_ok=True)
     for run in store.records:
         _write(folder / f"{run}.json", store.file(run).read_bytes())

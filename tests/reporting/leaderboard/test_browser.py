@@ -61,10 +61,11 @@ def test_ranks_stand_only_at_rows_that_may_be_compared(read):
     assert [rank[0][-1] for rank in ranks.values() if rank] == ["1", "2"]
     assert "1" in ranks["CtxMIM, re-implemented, nano"][0]
     evil = page.tab.locator("main tbody tr", has_text="onerror").locator("button.go").first
+    assert "†" in evil.inner_text()
     assert "not ranked: 128 px, others 64 px" in evil.get_attribute("title")
     near, far = (page.cell(name, KNN).inner_text() for name in ("SimMIM, nano", "Random Init., nano"))
     assert "≈ no difference from the best shown" in re.sub(r"\s+", " ", near)
-    assert "≈" not in far and "†" not in far
+    assert "≈" not in far and "⚑" not in far and "⚑ contaminated" in re.sub(r"\s+", " ", near)
     page.open("protocol=knn&clean=1")
     assert "CtxMIM, re-implemented, nano" not in page.methods()
     page.open("protocol=knn&q=simmim")  # a search moves no rank
@@ -160,6 +161,26 @@ def test_one_column_stands_best_first(read):
     assert page.column("NWPU") == [31.5, 21.0, 10.5]
     page.open("kind=detection&sort=method")
     assert page.methods() == ["CtxMIM, re-implemented, nano", "Random Init., nano", "SimMIM, nano"]
+
+
+def test_without_tests_the_page_says_so(read, filled, tmp_path, registry):
+    write_leaderboard(filled.root, tmp_path, registry, tests=False)
+    page = read("protocol=knn", folder=tmp_path)
+    page.tab.click("summary:has-text('How to read')")
+    assert "--no-tests" in page.tab.inner_text(".legend")
+    assert "≈" not in page.tab.inner_text("main")
+
+
+def test_a_browser_that_refuses_new_addresses_still_shows_the_view(read):
+    page = read()
+    page.tab.evaluate(
+        "() => { history.replaceState = () => { throw new DOMException('too many', 'SecurityError'); }; }"
+    )
+    page.tab.fill("input[name=q]", "simmim")
+    assert page.methods() == ["SimMIM, nano"]
+    page.tab.select_option("select[name=protocol]", "knn")
+    assert page.methods() == ["SimMIM, nano"] and page.column(KNN) == [79.5]
+    assert page.errors == []
 
 
 def test_a_failed_cell_says_why(read):

@@ -89,6 +89,16 @@ def test_what_is_absent_is_absent(data):
     assert known["cost"][0] == 10**8 and known["cost"][2] is None
 
 
+def test_seeds_that_are_not_done_are_counted(tmp_path, make, registry):
+    store = Store(tmp_path / "runs")
+    store.write(make(seed=0))
+    store.write(make(seed=1, status="failed"))
+    store.write(make(seed=0, precision="bf16", status="failed", identity={"precision": "bf16"}))  # seed 0 is done
+    (cell,) = page_data(ReadOnce(store.root), registry, "")["cells"]
+    assert cell["seeds"] == [0] and cell["unfinished"] == [1]
+    assert any(remark.startswith("seed 1 failed: it was made to fail") for remark in cell["remarks"])
+
+
 def test_seeds_and_items_are_kept_apart(data):
     (cell,) = cell_of(data, "imagenet/resnet50", "paper")
     assert cell["seeds"] == [0, 1, 2]

@@ -2,9 +2,9 @@
 
 const state = {};
 
-function readState() {
+function readState(hash) {
   for (const key of Object.keys(state)) delete state[key];
-  for (const [key, value] of new URLSearchParams(location.hash.slice(1))) state[key] = value;
+  for (const [key, value] of new URLSearchParams(hash.slice(1))) state[key] = value;
 }
 
 /** The address of this page with some keys changed; null takes one out. */
@@ -17,9 +17,12 @@ function address(changes) {
 /** Shows another state: with a step in the history for views and panels, without one for filters. */
 function go(changes, { step = false } = {}) {
   const next = address(changes);
-  if (next === location.hash) return;
-  if (step) history.pushState(null, "", next);
-  else history.replaceState(null, "", next);
+  if (next === address({})) return;
+  try {
+    if (step) history.pushState(null, "", next);
+    else history.replaceState(null, "", next);
+  } catch { /* a browser that allows few changes a minute: the view changes, its address follows with the next one */ }
+  readState(next);
   draw();
 }
 

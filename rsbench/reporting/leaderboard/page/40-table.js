@@ -38,6 +38,14 @@ function makeTable({ label, columns, rows, sort, onSort, empty = "Nothing fits t
   return { box: h("div", {}, box, more), order };
 }
 
+/** Puts a table in the place of an older one, scrolled as that was. */
+function replaceTable(place, box) {
+  const across = place.querySelector(".box")?.scrollLeft ?? 0;
+  place.replaceChildren(box);
+  const now = place.querySelector(".box");
+  if (now) now.scrollLeft = across;
+}
+
 function headOf(column, sort, onSort) {
   const own = sort.key === column.key;
   const next = own ? (sort.down ? "up" : "down") : column.numeric ? "down" : "up";

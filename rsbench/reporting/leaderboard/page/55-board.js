@@ -81,7 +81,8 @@ function cellNodes(row, cell, column) {
     cell.contaminated ? "contaminated: pretrained on images of this task" : "",
   ].filter(Boolean).join("; ");
   const signs = [
-    cell.contaminated ? h("span", {}, "†", hidden(" contaminated ")) : "",
+    cell.contaminated ? h("span", {}, "⚑", hidden(" contaminated ")) : "",
+    cell.out && columnHasRanks(column) ? h("span", {}, "†", hidden(" not ranked ")) : "",
     near && !near.shown ? h("span", {}, "≈", hidden(" no difference from the best shown ")) : "",
     rank && rank < 3 ? h("span", { class: "rank" }, hidden("rank "), String(rank), hidden(" ")) : "",
   ].filter(Boolean);
@@ -89,9 +90,10 @@ function cellNodes(row, cell, column) {
     signs.length ? h("span", { class: "signs" }, signs) : "",
     h("span", { class: rank === 1 ? "mean best" : "mean" }, number(found.mean, column.digits)),
     h("small", {}, found.low === null ? "no interval" : `${number(found.low, column.digits)} – ${number(found.high, column.digits)}`),
-    h("small", {}, [found.sd === null ? "" : `sd ${number(found.sd, column.digits)}`, count(cell.seeds.length, "seed"), cell.size === null ? "" : `${cell.size} px`].filter(Boolean).join(" · ")));
+    h("small", {}, [found.sd === null ? "" : `sd ${number(found.sd, column.digits)}`, count(cell.seeds.length, "seed") + (cell.unfinished ? `, ${cell.unfinished.length} not done` : ""), cell.size === null ? "" : `${cell.size} px`].filter(Boolean).join(" · ")));
 }
 
+const columnHasRanks = (column) => column.ranks.size > 0;
 const shorter = (words) => (words.length > 60 ? `${words.slice(0, 58).trimEnd()}…` : words);
 
 function boardView(main) {
@@ -109,7 +111,7 @@ function boardView(main) {
     const onSort = (key, way) => { go({ sort: key, way }); byId("main").querySelector(`th[data-key="${key}"] button`)?.focus(); };
     const { box, order } = makeTable({ label: "Leaderboard: methods by tasks", columns, rows, sort, onSort });
     shown = { columns, order };
-    place.replaceChildren(box);
+    replaceTable(place, box);
     notes.replaceChildren(...boardLegend(columns, rows));
     boardSync(controls);
   };
@@ -133,8 +135,10 @@ function boardLegend(columns, rows) {
     h("details", {}, h("summary", {}, "How to read this table"), h("ul", {},
       h("li", {}, "A number is the mean over seeds, in percent. Below it: the 95 % interval over items, which does not hold the variance between seeds; then sd, the standard deviation over seeds; the number of seeds; the input size."),
       h("li", {}, h("span", { class: "rank" }, "1"), " and ", h("span", { class: "rank" }, "2"), " are the best of the rows of a column that may be compared: equal protocol, settings, split and images by column, equal input size and precision by row. A filter by text or paradigm does not change them."),
-      h("li", {}, "≈ no difference from the best of the column is shown: paired test on the same items, corrected after Holm. It is made for the metric that ranks the task."),
-      h("li", {}, "† contaminated: the weights were pretrained on images of this task."),
+      h("li", {}, "† not ranked with the others: the number's panel says why."),
+      h("li", {}, data.tests ? "≈ no difference from the best of the column is shown: paired test on the same items, corrected after Holm. It is made for the metric that ranks the task."
+        : "Differences from the best were not tested: the page was made with --no-tests."),
+      h("li", {}, "⚑ contaminated: the weights were pretrained on images of this task."),
       changed.length ? h("li", {}, "* settings changed from the protocol's own: ", changed.join("; "), ".") : "",
       h("li", {}, "Costs are those of the shown cells, from the least to the most; images per second depend on the machine of the run. What is blank was not measured."))),
   ];

@@ -51,7 +51,7 @@ function runsView(main) {
     const made = makeTable({ label: "Runs", columns, rows, onSort, sort: { key: known ? state.sort : "started", down: known ? state.way !== "up" : true } });
     order = made.order;
     many.textContent = rows.length === all.length ? count(all.length, "run") : `${rows.length} of ${count(all.length, "run")}`;
-    place.replaceChildren(made.box);
+    replaceTable(place, made.box);
   };
 }
 

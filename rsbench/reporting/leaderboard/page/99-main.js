@@ -14,8 +14,12 @@ let mounted = null;
 let update = () => {};
 let updated = null;
 
+function follow() {
+  readState(location.hash);
+  draw();
+}
+
 function draw() {
-  readState();
   const view = VIEWS.find(([name]) => name === state.view) ?? VIEWS[0];
   if (mounted !== view[0]) {
     const moved = mounted !== null;
@@ -50,9 +54,9 @@ function start() {
   byId("foot").append(h("p", {}, `Made by rsbench ${data.version} from the records that lie beside this page. It asks no network for anything.`));
   startTheme();
   startPanel();
-  addEventListener("popstate", draw);
-  addEventListener("hashchange", draw);
-  draw();
+  addEventListener("popstate", follow);
+  addEventListener("hashchange", follow);
+  follow();
 }
 
 start();
