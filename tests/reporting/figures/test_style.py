@@ -122,6 +122,15 @@ def unpacked(raw: bytes):
             continue
 
 
+def test_a_dollar_in_a_name_is_a_dollar(tmp_path):
+    with styled():
+        figure = new_figure(2, 1)
+        figure.add_subplot().set_title("costs $^$ and $x_1$")  # the first is no formula, and would be an error
+    save(figure, files_of(tmp_path, "one"))
+    drawn = b"".join(unpacked((tmp_path / "one.pdf").read_bytes()))
+    assert b"<0024>" in drawn  # the table of letters has the dollar
+
+
 def test_the_settings_of_the_process_come_back(tmp_path):
     with matplotlib.rc_context({"font.size": 17}):
         before = dict(matplotlib.rcParams)
