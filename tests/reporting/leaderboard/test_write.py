@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 from base64 import b64encode
 from pathlib import Path
 
@@ -185,6 +187,16 @@ def test_unreadable_predictions_take_the_interval_and_nothing_else(tmp_path, mak
     (cell,) = embedded(tmp_path / "out")["cells"]
     assert cell["mean"] == [50.0] and "low" not in cell
     assert any("cannot be read" in remark for remark in cell["remarks"])
+
+
+def test_it_imports_neither_torch_nor_pandas(filled, tmp_path):
+    code = (
+        "import sys, pathlib; from rsbench.cli.leaderboard import leaderboard;"
+        f"leaderboard(pathlib.Path({str(tmp_path)!r}), pathlib.Path({str(filled.root)!r}), 'Made up');"
+        "print([m for m in ('torch', 'pandas', 'matplotlib') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
 
 
 LIGHT, DARK = "light", "dark"
