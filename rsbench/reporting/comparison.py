@@ -11,6 +11,7 @@ from rsbench.errors import UserError, near_miss
 from rsbench.records import Record, Store
 from rsbench.reporting.intervals import TOLERANCE, Predictions
 from rsbench.reporting.pairs import ALPHA, pair
+from rsbench.reporting.same_items import check_same_items
 from rsbench.statistics import Difference, PairedTest, SeedSummary, holm, seed_summary
 
 
@@ -71,8 +72,7 @@ def compare(store: Store, sides: Sequence[Sequence[str]], metric: str) -> list[C
             items that gives the metric.
     """
     found = [_side(store, runs, metric) for runs in sides]
-    for one, other in combinations([record for side in found for record in side.records], 2):
-        _check_same(one, other)
+    check_same_items([record for side in found for record in side.records])
     part, _, name = metric.partition("/")
     predictions, pairs = Predictions(store), []
     for a, b in combinations(found, 2):
@@ -120,24 +120,6 @@ def _side(store: Store, runs: Sequence[str], metric: str) -> Side:
     if len({record.seed for record in records}) < len(records):
         raise UserError(f"Of the runs {', '.join(runs)}, two have the same seed.", "Give each seed once.")
     return Side(tuple(records), seed_summary([record.metrics[metric] for record in records]))
-
-
-def _check_same(a: Record, b: Record) -> None:
-    for what, values in (
-        ("tasks", (a.task, b.task)),
-        ("splits", (_split(a), _split(b))),
-        ("images or labels", tuple(record.dataset.get("fingerprint") for record in (a, b))),
-        ("maxDets", tuple(record.settings.get("max_dets") for record in (a, b))),
-    ):
-        if values[0] != values[1]:
-            shown = " and ".join(str(value)[:12] for value in values)
-            raise UserError(
-                f"The runs {a.id} and {b.id} are of different {what}: {shown}.", "Compare runs on the same items."
-            )
-
-
-def _split(record: Record) -> Any:
-    return record.dataset.get("split_sha256") or record.split
 
 
 def _notes(a: Side, b: Side) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ class Group:
             return None if len(other) < len(self.records) else _failed(other)
         comparable: dict[str, list[Record]] = {}
         for record in done:
-            comparable.setdefault(_all_but_seed(record), []).append(record)
+            comparable.setdefault(all_but_seed(record), []).append(record)
         newest = max(comparable.values(), key=lambda records: max(map(_age, records)))
         by_seed = {record.seed: record for record in sorted(newest, key=_age)}
         chosen = [by_seed[seed] for seed in sorted(by_seed)]
@@ -199,7 +199,7 @@ def _age(record: Record) -> tuple[str, str]:
     return record.finished, record.id
 
 
-def _all_but_seed(record: Record) -> str:
+def all_but_seed(record: Record) -> str:
     """Returns what two runs must share to be averaged over seeds, as text: all that can change the number."""
     source = record.weights.get("source")
     kind = source.get("kind") if isinstance(source, dict) else source

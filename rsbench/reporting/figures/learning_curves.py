@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsbench.errors import UserError, near_miss
-from rsbench.records import Record, Store, canonical_json
+from rsbench.records import Store, canonical_json
 from rsbench.reporting.figures.runs import done, names_of, pretraining_title, shared_heading
 from rsbench.reporting.figures.style import SINGLE, looks, new_figure, set_heading, styled
-from rsbench.reporting.measured import subject
+from rsbench.reporting.measured import all_but_seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,11 +140,11 @@ def _trained(store: Store | None, sources: Sequence[str], titles: Mapping[str, s
                 "Nothing was trained epoch by epoch (as with k-NN), or an older rsbench wrote it: make the run again.",
             )
         records.append(record)
-    firsts = {_alike(record): record for record in reversed(records)}
+    firsts = {all_but_seed(record): record for record in reversed(records)}
     names = dict(zip(firsts, names_of(list(firsts.values())), strict=True))
     runs = {
         record.id: Trained(
-            record.id, names[_alike(record)], record.kind, _alike(record), record.seed, list(record.history)
+            record.id, names[all_but_seed(record)], record.kind, all_but_seed(record), record.seed, list(record.history)
         )
         for record in records
     }
@@ -152,13 +152,6 @@ def _trained(store: Store | None, sources: Sequence[str], titles: Mapping[str, s
     tasks = {record.task for record in records}
     title = titles.get(next(iter(tasks)), "") if len(tasks) == 1 else ""
     return found, shared_heading(records, title) if records else "pretraining"
-
-
-def _alike(record: Record) -> str:
-    """Returns all by which runs can differ but for the seed and the machine."""
-    facts = [record.task, record.protocol, record.split, record.settings, record.precision, record.input_size]
-    facts += [record.dataset.get("split_sha256"), record.dataset.get("fingerprint"), record.preprocess]
-    return canonical_json([*subject(record), *facts, record.identity.get("rsbench")])
 
 
 def _is_pretraining(folder: Path) -> bool:

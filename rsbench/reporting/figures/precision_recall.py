@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from rsbench.errors import UserError, near_miss
 from rsbench.records import Record, Store
 from rsbench.reporting.figures.runs import done, names_of
 from rsbench.reporting.figures.style import SINGLE, looks, new_figure, set_heading, styled
+from rsbench.reporting.same_items import check_same_items
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,7 +103,7 @@ def lines_of(
             )
         if boxes and record.kind == "detection":
             raise UserError(f"Run {record.id} has boxes alone.", "Leave --boxes out.")
-    _check_same(records)
+    check_same_items(records, "Draw runs on the same images in one figure.")
     found = []
     for record, name in zip(records, names_of(records), strict=True):
         matches = _matches(store, record.id, part, boxes)
@@ -121,28 +122,6 @@ def lines_of(
                 raise UserError(f"The part {part} of run {record.id} holds no object.", "Take another part.")
             found.append(Line(name, values[there].mean(axis=0)))
     return found, records
-
-
-def _check_same(records: Sequence[Record]) -> None:
-    first = _items(records[0])
-    for record in records[1:]:
-        for what, value in _items(record).items():
-            if value != first[what]:
-                shown = " and ".join(str(one)[:12] for one in (first[what], value))
-                raise UserError(
-                    f"The runs {records[0].id} and {record.id} are of different {what}: {shown}.",
-                    "Draw runs on the same images in one figure.",
-                )
-
-
-def _items(record: Record) -> dict[str, Any]:
-    """Returns what must be equal for the curves of two runs to be of the same objects."""
-    return {
-        "tasks": record.task,
-        "splits": record.dataset.get("split_sha256") or record.split,
-        "images or labels": record.dataset.get("fingerprint"),
-        "maxDets": record.settings.get("max_dets"),
-    }
 
 
 def _matches(store: Store, run: str, part: str, boxes: bool) -> Matches:
