@@ -55,7 +55,9 @@ def run(
         if rank == 0:
             record = make_record(request, seed, outcome, arguments, command, started)
             started = utc_now()
-            written = record, _write(store, record, outcome)
+            folder = _write(store, record, outcome)
+            stored = store.read(record.id)  # with its digests; one that is done keeps its place before one that is not
+            written = stored if stored.started == record.started else record, folder
         if outcome.status == "interrupted":
             raise KeyboardInterrupt
         if written:
