@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -74,6 +75,10 @@ def _everywhere(
 
 def main() -> None:
     """Runs the command line; exit code 0 done, 1 a run that failed, 2 the user's error, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # what an encoding lacks is spelled out: a "?" in place of "≈" would be another sign of a table
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_main(sys.argv[1:]))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rsbench.errors import UserError
+from rsbench.cli.common import check_text_output, print_or_write
 
 
 def audit(
@@ -16,14 +16,7 @@ def audit(
 ) -> None:
     """Recompute what the CtxMIM paper derives from its own tables, and say which claims hold."""
     from rsbench.reporting.audit import audit as findings
-    from rsbench.reporting.audit.render import render
+    from rsbench.reporting.audit.render import FORMATS, render
 
-    text = render(findings(), format)
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"The audit cannot be written to {output}: {error.strerror}.", "Check --output.") from None
-    typer.echo(f"wrote {output}", err=True)
+    check_text_output(format, FORMATS, output, "The audit")
+    print_or_write(render(findings(), format), output, "The audit")

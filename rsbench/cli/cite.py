@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rsbench.cli.common import Plugins, registry
+from rsbench.cli.common import Plugins, registry, results_folder
 from rsbench.errors import UserError
 
 
@@ -17,8 +17,7 @@ def cite(
     plugin: Plugins = None,
 ) -> None:
     """Print BibTeX of the methods, datasets, protocols and software that the runs of a folder used."""
-    if not results.is_dir():
-        raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
+    results_folder(results)
     from rsbench.records import Store
     from rsbench.reporting.citations import cite as cite_records
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rsbench.errors import UserError
+from rsbench.errors import UserError, near_miss
 from rsbench.method import Method
 from rsbench.plugins import Registry, load
 from rsbench.weights import ARCHITECTURE
@@ -52,6 +52,55 @@ def folder_to_write(path: Path, option: str) -> Path:
     if not os.access(there, os.W_OK):
         raise UserError(f"{option} {path} cannot be written: {there} is read-only.", "Choose another folder.")
     return path
+
+
+def results_folder(path: Path) -> Path:
+    """Returns the folder of runs that the user named; UserError if there is none."""
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UserError(f"--results {path} is a file, not a folder.", "Give the folder that holds the runs.")
+    raise UserError(f"The results folder {path} does not exist.", "Check --results, or run something first.")
+
+
+def check_text_output(form: str, formats: Sequence[str], output: Path | None, what: str) -> None:
+    """Checks ``--format`` and ``--output`` before anything is computed.
+
+    Args:
+        form: the user's.
+        formats: that there are.
+        output: file to write, or None for standard output.
+        what: the text is, as the start of a sentence: ``The table``.
+
+    Raises:
+        UserError: there is no such format, or the file cannot be written.
+    """
+    if form not in formats:
+        raise UserError(f"There is no format {form!r}.", near_miss(form, formats))
+    if output is None:
+        return
+    if output.is_dir():
+        raise _not_written(what, output, "it is a folder")
+    if not output.parent.is_dir():
+        raise _not_written(what, output, f"there is no folder {output.parent}")
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise _not_written(what, output, "it is read-only")
+
+
+def print_or_write(text: str, output: Path | None, what: str) -> None:
+    """Prints a text, or writes it to the user's file; ``what`` it is begins the message if it cannot be written."""
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise _not_written(what, output, error.strerror or str(error)) from None
+    typer.echo(f"wrote {output}", err=True)
+
+
+def _not_written(what: str, output: Path, reason: str) -> UserError:
+    return UserError(f"{what} cannot be written to {output}: {reason}.", "Check --output.")
 
 
 def parse_changes(changes: list[str] | None) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rsbench.errors import UserError
+from rsbench.cli.common import results_folder
 
 
 def export(
@@ -15,8 +15,7 @@ def export(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all runs.")] = Path("results/runs"),
 ) -> None:
     """Write all runs as one Parquet file: a row per run and metric."""
-    if not results.is_dir():
-        raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
+    results_folder(results)
     from rsbench.records import Store
     from rsbench.reporting.export import export as export_store
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rsbench.cli.common import Plugins, registry
+from rsbench.cli.common import Plugins, registry, results_folder
 from rsbench.cli.pretrain import Checkpoint, Count, Images, ImageSize, MaskSeed, Ratios, draw_panels
-from rsbench.errors import UserError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,8 +25,7 @@ Width = Annotated[str, typer.Option(help="single or double: columns of the journ
 
 
 def _store(results: Path) -> Store:
-    if not results.is_dir():
-        raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
+    results_folder(results)
     from rsbench.records import Store
 
     return Store(results)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rsbench.cli.common import Plugins, folder_to_write, registry
-from rsbench.errors import UserError
+from rsbench.cli.common import Plugins, folder_to_write, registry, results_folder
 
 
 def leaderboard(
@@ -25,8 +24,8 @@ def leaderboard(
     """Write one page with all runs: it needs no server and asks no network for anything."""
     from rsbench.reporting.leaderboard import write_leaderboard
 
-    if results is not None and not results.is_dir():
-        raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
+    if results is not None:
+        results_folder(results)
     folder_to_write(out, "--out")
     written = write_leaderboard(results or Path("results/runs"), out, registry(plugin), title, tests)
     for warning in written.warnings:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rsbench.errors import UserError
+from rsbench.cli.common import check_text_output, print_or_write, results_folder
 
 
 def table(
@@ -29,20 +29,12 @@ def table(
 ) -> None:
     """Print a table of the paper: the published numbers, and beside them what was measured here."""
     from rsbench.records import Store
-    from rsbench.reporting.render import render
+    from rsbench.reporting.render import FORMATS, render
     from rsbench.reporting.table import build_table
 
-    if results is not None and not results.is_dir():
-        raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
-    built = build_table(number, Store(results or Path("results/runs")), protocol or (), tolerance, tests)
+    check_text_output(format, FORMATS, output, "The table")
+    folder = Path("results/runs") if results is None else results_folder(results)
+    built = build_table(number, Store(folder), protocol or (), tolerance, tests)
     for warning in built.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    text = render(built, format)
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"The table cannot be written to {output}: {error.strerror}.", "Check --output.") from None
-    typer.echo(f"wrote {output}", err=True)
+    print_or_write(render(built, format), output, "The table")

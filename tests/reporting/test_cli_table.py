@@ -1,5 +1,6 @@
 """``rsbench table`` as a command."""
 
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from rsbench.cli.audit import audit
 from rsbench.cli.table import table
 from rsbench.errors import UserError
 from rsbench.records import Store
@@ -15,6 +17,8 @@ from rsbench.reporting.table import build_table
 
 app = typer.Typer()
 app.command()(table)
+auditing = typer.Typer()
+auditing.command()(audit)
 
 
 def run(*arguments):
@@ -49,7 +53,8 @@ def test_the_default_folder_is_results_runs(tmp_path, monkeypatch, make):
         ((1, "--results", "nowhere"), "results folder nowhere does not exist"),
         ((7,), "no table 7"),
         ((1, "--format", "markdwon"), "Did you mean 'markdown'"),
-        ((1, "--output", "no/such/folder/t.md"), "cannot be written"),
+        ((1, "--output", "no/such/folder/t.md"), "cannot be written to no/such/folder/t.md: there is no folder"),
+        ((1, "--output", "."), "cannot be written to .: it is a folder"),
         ((1, "--tolerance", "-0.5"), "not between 0 and 100"),
         ((1, "--tolerance", "101"), "not between 0 and 100"),
         ((1, "--tolerance", "nan"), "not between 0 and 100"),
@@ -61,6 +66,42 @@ def test_mistakes_are_the_users_errors(tmp_path, monkeypatch, arguments, match):
     assert isinstance(result.exception, UserError)
     assert match in str(result.exception)
     assert result.stdout == ""
+
+
+def test_a_results_folder_that_is_a_file_is_called_one(tmp_path):
+    (tmp_path / "runs").write_text("")
+    result = run(1, "--results", tmp_path / "runs")
+    assert isinstance(result.exception, UserError)
+    assert "runs is a file, not a folder" in str(result.exception)
+
+
+@pytest.mark.parametrize("arguments", [("--format", "latx"), ("--output", "no/such/t.md"), ("--output", ".")])
+def test_cheap_mistakes_are_told_before_the_work(made, monkeypatch, arguments):
+    def work(*_):
+        raise AssertionError("the table was built")
+
+    monkeypatch.setattr("rsbench.reporting.table.build_table", work)
+    assert isinstance(run(1, "--results", made.root, *arguments).exception, UserError)
+
+
+@pytest.mark.parametrize("arguments", [("--format", "htm"), ("--output", "no/such/t.md"), ("--output", ".")])
+def test_cheap_mistakes_of_an_audit_are_told_before_the_work(monkeypatch, arguments):
+    def work():
+        raise AssertionError("the audit was made")
+
+    monkeypatch.setattr("rsbench.reporting.audit.audit", work)
+    found = CliRunner().invoke(auditing, list(arguments))
+    assert isinstance(found.exception, UserError)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+def test_a_terminal_that_lacks_a_letter_gets_its_number(made, encoding):
+    command = [sys.executable, "-m", "rsbench", "table", "1", "--results", str(made.root)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    out = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (out.returncode, b"Traceback" in out.stderr) == (0, False)
+    level = {"latin-1": b"\\u2248: no diff"}.get(encoding, "≈: no diff".encode())  # of ascii, click makes UTF-8
+    assert level in out.stdout
 
 
 def test_output_goes_to_the_file(made, tmp_path):
