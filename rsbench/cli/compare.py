@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rsbench.cli.common import Plugins, registry
+from rsbench.cli.common import Plugins, registry, results_folder
 from rsbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,13 +27,15 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per pair.")] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Print how far runs are apart on the same items, with a 95 % interval and a paired test.
+    """Print how far runs are apart on the same items, with a 95 % interval, a paired test, and a test over seeds.
 
-    Of more than two runs every pair is compared, and the p-values are corrected for their number (Holm).
+    A difference is shown where it is larger than other items and, of several seeds, than other seeds explain. Of more
+    than two runs every pair is compared, and the p-values are corrected for their number (Holm).
     """
-    if not results.is_dir():
-        raise UserError(f"The results folder {results} does not exist.", "Check --results, or run something first.")
+    results_folder(results)
     sides = [[run.strip() for run in side.split(",")] for side in runs]
+    if not all(run for side in sides for run in side):
+        raise UserError("An id of a run is empty.", "Write the seeds of one method with commas between: A0,A1,A2.")
     if len(sides) < 2:
         raise UserError("One run cannot be compared.", "Give two or more: rsbench compare RUN RUN.")
     from rsbench.records import Store
@@ -60,7 +62,8 @@ def as_dict(found: Comparison) -> dict[str, Any]:
     return {
         **sides, "task": found.a.records[0].task, "metric": found.metric, "value_a": found.a.summary.mean,
         "value_b": found.b.summary.mean, **spread, "difference": own.mean, "interval": [own.low, own.high],
-        "level": own.level, "test": test.name, "p": test.p, "permutations": test.draws, "p_holm": found.corrected,
+        "level": own.level, "test": test.name, "p": test.p, "permutations": test.draws, "p_seeds": found.seeds,
+        "p_holm": found.corrected,
         "shown": found.shown, "notes": list(found.notes),
     }  # fmt: skip
 
@@ -78,9 +81,11 @@ def lines(found: Comparison, pairs: int) -> list[str]:
     shown.append(f"{a.records[0].task} | {found.metric}: {means}")
     shown.append(f"{100 * own.level:.0f} % interval over items in pairs [{own.low:.2f}, {own.high:.2f}]")
     draws = f", {found.test.draws} permutations" if found.test.draws else ""
-    corrected = f", {found.corrected:.2g} corrected for {pairs} pairs (Holm)" if pairs > 1 else ""
-    verdict = "a difference is shown" if found.shown else "no difference shown"
-    shown.append(f"{found.test.name} test on the same items{draws}: p = {found.test.p:.2g}{corrected}: {verdict}")
+    shown.append(f"{found.test.name} test on the same items{draws}: p = {found.test.p:.2g}")
+    if found.seeds is not None:
+        shown.append(f"Welch's test over seeds: p = {found.seeds:.2g}")
+    corrected = f" (p = {found.corrected:.2g}, corrected for {pairs} pairs after Holm)" if pairs > 1 else ""
+    shown.append(("a difference is shown" if found.shown else "no difference shown") + corrected)
     return [*shown, *(f"note: {note}" for note in found.notes)]
 
 

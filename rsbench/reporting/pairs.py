@@ -18,10 +18,12 @@ from rsbench.reporting.intervals import Predictions
 from rsbench.statistics import (
     Difference,
     PairedTest,
+    Scores,
     mcnemar,
     paired_bootstrap,
-    paired_score_difference,
+    percentile_interval,
     permutation_test,
+    resampled_scores,
     sign_flips,
 )
 
@@ -36,14 +38,29 @@ class Pair:
     Args:
         difference: ``a - b`` in percentage points, with its 95 % interval over items that are drawn in pairs.
         test: of the difference; not corrected for others that are looked at.
+        first: seeds of either side in which items change sides in the test, where one side has more; else 0.
     """
 
     difference: Difference
     test: PairedTest
+    first: int = 0
+
+
+def largest(items: float, seeds: float | None) -> float:
+    """Returns the p-value of two sides that must differ both over items and over seeds to be shown to differ.
+
+    Args:
+        items: p-value of the test over items.
+        seeds: that over seeds; None where seeds say nothing.
+    """
+    return items if seeds is None else max(items, seeds)
 
 
 def pair(predictions: Predictions, a: Sequence[str], b: Sequence[str], part: str, metric: str) -> Pair | None:
     """Compares two sides; what makes an item hard for both cancels.
+
+    The difference is that of the means over all seeds. Where items change sides they do so in as many seeds of either:
+    the first ones, if one side has more.
 
     Args:
         predictions: of the runs.
@@ -52,18 +69,16 @@ def pair(predictions: Predictions, a: Sequence[str], b: Sequence[str], part: str
         metric: name without the part.
 
     Returns:
-        None where the runs left nothing of the same items that gives the metric, or, of counts and detections, where
-        the sides have different numbers of seeds: then items cannot change sides.
+        None where the runs left nothing of the same items that gives the metric.
     """
     if all(predictions.has(run, metric) for run in (*a, *b)):
         return _of_values(predictions, a, b, part, metric)
-    if len(a) != len(b):
-        return None
     found = _of_counts(predictions, a, b, part, metric) or _of_matches(predictions, a, b, part, metric)
     if found is None:
         return None
     own = found.difference
-    return Pair(Difference(100 * own.mean, 100 * own.low, 100 * own.high, own.level), found.test)
+    first = min(len(a), len(b)) if len(a) != len(b) else 0
+    return Pair(Difference(100 * own.mean, 100 * own.low, 100 * own.high, own.level), found.test, first)
 
 
 def _of_values(predictions: Predictions, a: Sequence[str], b: Sequence[str], part: str, metric: str) -> Pair | None:
@@ -92,18 +107,31 @@ def _of_counts(predictions: Predictions, a: Sequence[str], b: Sequence[str], par
     def score(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
         return score_array(sums, whole)[..., column].mean(axis=-1)
 
-    difference = paired_score_difference(first, second, score)
-    if difference is None:
-        return None
-    gain = (first - second).astype(np.float64)
-    total, flat = second.sum(axis=0).astype(np.float64), gain.reshape(len(gain), -1)
-    both = total + first.sum(axis=0)
+    def apart(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+        ends = slice(None, len(a)), slice(len(a), None)
+        own, other = (score(sums[:, end], whole[end]) for end in ends)
+        return own - other
 
-    def swapped(stays: NDArray[np.bool_]) -> NDArray[np.float64]:
-        own = total + (stays.astype(np.float64) @ flat).reshape(-1, *total.shape)
+    both = np.concatenate([first, second], axis=1)
+    bounds = percentile_interval(resampled_scores(both, apart))
+    total = both.sum(axis=0).astype(np.float64)
+    mean = float(apart(total[None], total)[0])
+    if bounds is None or not np.isfinite(mean):
+        return None
+    seeds = min(len(a), len(b))
+    return Pair(Difference(mean, *bounds, 0.95), _swapped(first[:, :seeds], second[:, :seeds], score))
+
+
+def _swapped(a: NDArray[np.int64], b: NDArray[np.int64], score: Scores) -> PairedTest:
+    """Tests counts (tiles, seeds, ...) of two sides by letting tiles change sides in all seeds."""
+    gain, total = (a - b).astype(np.float64).reshape(len(a), -1), b.sum(axis=0).astype(np.float64)
+    both = total + a.sum(axis=0)
+
+    def difference(stays: NDArray[np.bool_]) -> NDArray[np.float64]:
+        own = total + (stays.astype(np.float64) @ gain).reshape(-1, *total.shape)
         return score(own, own) - score(both - own, both - own)
 
-    return Pair(difference, permutation_test(difference.mean, swapped, len(first)))
+    return permutation_test(float(difference(np.ones((1, len(a)), bool))[0]), difference, len(a))
 
 
 def _of_matches(predictions: Predictions, a: Sequence[str], b: Sequence[str], part: str, metric: str) -> Pair | None:
@@ -123,10 +151,10 @@ def _all_of_matches(
     found = predictions.matches((*a, *b), part, boxes)
     if found is None or not found[0].items:
         return {}
-    first, second = found[: len(a)], found[len(a) :]
+    first, second, seeds = found[: len(a)], found[len(a) :], min(len(a), len(b))
     try:
         differences = paired_differences(first, second)
-        tests = paired_permutations(first, second) if differences else {}
+        tests = paired_permutations(first[:seeds], second[:seeds]) if differences else {}
     except ValueError:  # other images
         return {}
     return {name: Pair(difference, tests[name]) for name, difference in differences.items() if name in tests}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rsbench.errors import UserError
 from rsbench.reporting.intervals import TOLERANCE, Predictions
 from rsbench.reporting.measured import Measurement, Subject
-from rsbench.reporting.pairs import ALPHA, Pair, pair
+from rsbench.reporting.pairs import ALPHA, Pair, largest, pair
 from rsbench.reporting.ranking import comparable
-from rsbench.statistics import Difference, PairedTest, holm
+from rsbench.statistics import Difference, PairedTest, SeedSummary, holm, welch
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,15 @@ class Against:
 
     Args:
         difference: the row's mean minus the best one's, in percentage points, with its 95 % interval over items.
-        test: of the difference.
-        corrected: its p-value after Holm's correction for all rows of the column.
+        test: of the difference, over items.
+        seeds: p-value of Welch's test over seeds; None where that says nothing.
+        corrected: the larger of both p-values after Holm's correction for all rows of the column.
         shown: whether a difference is shown at 5 %; False means "no difference shown", not "equal".
     """
 
     difference: Difference
     test: PairedTest
+    seeds: float | None
     corrected: float
     shown: bool
 
@@ -50,11 +52,17 @@ def against_best(
     ranked = comparable(measured).ranked
     found = {one: _pair(predictions, measured[one], measured[ranked[0]], part, metric) for one in ranked[1:]}
     pairs = {one: own for one, own in found.items() if own is not None}
-    corrected = holm([own.test.p for own in pairs.values()])
+    seeds = {one: welch(_summary(measured[one]), _summary(measured[ranked[0]])) for one in pairs}
+    corrected = holm([largest(own.test.p, seeds[one]) for one, own in pairs.items()])
     return {
-        one: Against(own.difference, own.test, float(p), bool(p <= ALPHA))
+        one: Against(own.difference, own.test, seeds[one], float(p), bool(p <= ALPHA))
         for (one, own), p in zip(pairs.items(), corrected, strict=True)
     }
+
+
+def _summary(measured: Measurement) -> SeedSummary:
+    assert measured.mean is not None  # ranked rows have one
+    return SeedSummary(measured.mean, measured.sd, len(measured.seeds))
 
 
 def _pair(predictions: Predictions, row: Measurement, best: Measurement, part: str, metric: str) -> Pair | None:

@@ -3,7 +3,6 @@
 from rsbench.statistics.bootstrap import (
     Difference,
     Scores,
-    SeedSummary,
     bootstrap_interval,
     bootstrap_sums,
     paired_bootstrap,
@@ -11,7 +10,6 @@ from rsbench.statistics.bootstrap import (
     percentile_interval,
     resampled_scores,
     seed_averaged_interval,
-    seed_summary,
 )
 from rsbench.statistics.paired import (
     PERMUTATIONS,
@@ -23,10 +21,11 @@ from rsbench.statistics.paired import (
     sign_flips,
 )
 from rsbench.statistics.ranks import Ranking, critical_difference, rank_methods
+from rsbench.statistics.seeds import SeedSummary, seed_summary, welch
 
 __all__ = [
     "Difference", "PERMUTATIONS", "PairedTest", "Ranking", "Scores", "SeedSummary", "bootstrap_interval",
     "bootstrap_sums", "critical_difference", "holm", "mcnemar", "paired_bootstrap", "paired_score_difference",
     "percentile_interval", "permutation_test", "permutation_tests", "rank_methods", "resampled_scores",
-    "seed_averaged_interval", "seed_summary", "sign_flips",
+    "seed_averaged_interval", "seed_summary", "sign_flips", "welch",
 ]  # fmt: skip

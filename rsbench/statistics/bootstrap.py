@@ -1,9 +1,9 @@
-"""Intervals by the bootstrap over items, and summaries over seeds.
+"""Intervals by the bootstrap over items.
 
 All intervals here are percentile intervals: the items are drawn again with replacement, as many as there are, and
 the quantiles of the statistic over the draws are the bounds (Efron and Tibshirani, An Introduction to the
 Bootstrap, 1993, section 13.3). They tell how much the number would move with other items of the same kind. They do
-not tell how much it would move with another seed of the training: that is what ``seed_summary`` is for.
+not tell how much it would move with another seed of the training: that is what ``rsbench.statistics.seeds`` is for.
 
 Units pass through: fractions in, fractions out.
 """
@@ -16,34 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rsbench.statistics.checks import finite
+
 _CHUNK = 2**21  # draws held at once, about 32 MB as indices and values
-
-
-@dataclass(frozen=True)
-class SeedSummary:
-    """Mean and spread over seeds.
-
-    Args:
-        mean: over the seeds.
-        sd: sample standard deviation (n - 1 below); None for a single seed, where there is none.
-        seeds: how many.
-    """
-
-    mean: float
-    sd: float | None
-    seeds: int
-
-
-def seed_summary(values: ArrayLike) -> SeedSummary:
-    """Returns mean, standard deviation and number of ``values``, one per seed.
-
-    >>> seed_summary([1.0, 3.0])
-    SeedSummary(mean=2.0, sd=1.4142135623730951, seeds=2)
-    >>> seed_summary([2.0]).sd is None
-    True
-    """
-    array = _checked(values, 1)
-    return SeedSummary(float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else None, len(array))
 
 
 def bootstrap_interval(
@@ -71,7 +46,7 @@ def bootstrap_interval(
     >>> round(low, 2), round(high, 2)
     (0.47, 0.53)
     """
-    array = _checked(values, 1)
+    array = finite(values, 1)
     if not 0 < level < 1:
         raise ValueError(f"The level {level} is not between 0 and 1.")
     means = _resampled_means(array, resamples, np.random.default_rng(seed))
@@ -108,7 +83,7 @@ def seed_averaged_interval(
     Args:
         values: (S, N) one row per seed, items in the same order.
     """
-    return bootstrap_interval(_checked(values, 2).mean(axis=0), level, resamples, seed)
+    return bootstrap_interval(finite(values, 2).mean(axis=0), level, resamples, seed)
 
 
 @dataclass(frozen=True)
@@ -126,11 +101,6 @@ class Difference:
     high: float
     level: float
 
-    @property
-    def shown(self) -> bool:
-        """Whether the interval leaves out zero; False means "no difference shown", not "equal"."""
-        return self.low > 0 or self.high < 0
-
 
 def paired_bootstrap(
     a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: int = 2000, seed: int = 0
@@ -146,7 +116,7 @@ def paired_bootstrap(
     >>> paired_bootstrap([1, 1, 0, 1], [1, 0, 0, 1]).mean
     0.25
     """
-    first, second = _checked(a, 1), _checked(b, 1)
+    first, second = finite(a, 1), finite(b, 1)
     if len(first) != len(second):
         raise ValueError(f"A paired comparison needs the same items: {len(first)} are not {len(second)}.")
     difference = first - second
@@ -254,12 +224,3 @@ def paired_score_difference(
     found = float(difference(total[None], total)[0])
     bounds = percentile_interval(resampled_scores(paired, difference, resamples, seed), level)
     return Difference(found, *bounds, level) if bounds and np.isfinite(found) else None
-
-
-def _checked(values: ArrayLike, dimensions: int) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != dimensions or array.size == 0:
-        raise ValueError(f"Values of shape {array.shape} are not {'(N,)' if dimensions == 1 else '(S, N)'} with N > 0.")
-    if not np.isfinite(array).all():
-        raise ValueError("A value is not finite.")
-    return array

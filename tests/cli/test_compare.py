@@ -80,7 +80,9 @@ def test_a_difference_that_may_be_none_is_said_to_be_not_shown(call, put):
     (_, a), (_, b) = classified(put, 0, 0.7), classified(put, 4, 0.7)
     lines = call(a, b, "--metric", "val/top1")[1].splitlines()
     assert lines[3].startswith("95 % interval over items in pairs [")
-    assert lines[4].startswith("McNemar test") and lines[4].endswith("no difference shown")
+    assert lines[4].startswith("McNemar test on the same items: p = ")
+    assert lines[5] == "no difference shown"
+    assert lines[6] == "note: one seed on a side: nothing here says what another seed would give"
     assert [line[:2] for line in lines[:2]] == ["a:", "b:"]
     assert "no difference shown" not in call(a, classified(put, 2, 0.3)[1])[1]
 
@@ -103,6 +105,27 @@ def test_two_runs_have_mcnemars_test_and_several_seeds_a_permutation_test(call, 
     assert several["p"] == pytest.approx(oracle.pvalue, abs=0.02)
 
 
+def test_seeds_that_vary_more_than_the_methods_show_no_difference(call, put):
+    shares = {"a": (0.70, 0.90, 0.80), "b": (0.60, 0.78, 0.72)}
+    runs = {n: [classified(put, 10 * k + len(n), x, method=n) for k, x in enumerate(xs)] for n, xs in shares.items()}
+    found = json.loads(call(*(",".join(run for _, run in side) for side in runs.values()), "--json")[1])
+    means = [[100 * right.mean() for right, _ in side] for side in runs.values()]
+    assert found["p"] < 0.001
+    assert found["p_seeds"] == pytest.approx(scipy.stats.ttest_ind(*means, equal_var=False).pvalue)
+    assert found["p_holm"] == found["p_seeds"] > 0.05
+    assert not found["shown"]
+
+
+def test_a_checkpoint_of_the_user_is_noted(call, put):
+    (_, a), (_, b) = (
+        classified(put, 0, 0.8),
+        classified(put, 1, 0.7, weights={"source": "checkpoint", "digest": "abcdef0123"}),
+    )
+    assert (
+        "note: sources of the weights differ: the method's own and a checkpoint of the user, abcdef01" in call(a, b)[1]
+    )
+
+
 def test_several_runs_are_compared_in_pairs_and_corrected_for_their_number(call, put):
     runs = [classified(put, seed, share)[1] for seed, share in ((0, 0.9), (1, 0.85), (2, 0.5))]
     found = [json.loads(line) for line in call(*runs, "--json")[1].splitlines()]
@@ -110,13 +133,15 @@ def test_several_runs_are_compared_in_pairs_and_corrected_for_their_number(call,
     expected = multipletests([one["p"] for one in found], method="holm")[1]
     assert [one["p_holm"] for one in found] == pytest.approx(expected)
     assert [one["shown"] for one in found] == (expected <= 0.05).tolist() == [False, True, True]
-    assert call(*runs)[1].count("corrected for 3 pairs (Holm)") == 3
+    assert call(*runs)[1].count("corrected for 3 pairs after Holm") == 3
 
 
 @pytest.mark.parametrize(
     ("sides", "reason"),
     [
-        (["a,a2", "b"], "are of different methods"),
+        (["a,a2", "b"], "differ in more than the seed (method)"),
+        (["a,a3", "b"], "differ in more than the seed (protocol, settings)"),
+        (["a,", "b"], "An id of a run is empty"),
         (["a,a", "b"], "two have the same seed"),
         (["a"], "One run cannot be compared"),
     ],
@@ -125,31 +150,69 @@ def test_sides_that_are_none_are_refused(call, put, sides, reason):
     runs = {
         "a": classified(put, 0, 0.8)[1],
         "a2": classified(put, 1, 0.8, method="other/one")[1],
+        "a3": classified(put, 1, 0.8, protocol="swept", settings={"lr": 3.0})[1],
         "b": classified(put, 2, 0.7)[1],
     }
-    code, out, err = call(*(",".join(runs[name] for name in side.split(",")) for side in sides))
+    code, out, err = call(*(",".join(runs.get(name, name) for name in side.split(",")) for side in sides))
     assert (code, out) == (2, "")
     assert reason in err
 
 
-def test_miou_is_compared_over_tiles(call, put, tmp_path):
-    counts, ids = [], []
-    for seed in range(2):
+@pytest.fixture
+def segmented(put, tmp_path):
+    """Writes a run of segmentation; returns the counts of its tiles and the id."""
+
+    def call(seed, wrong):
         path = tmp_path / f"{seed}.parquet"
         with PredictionWriter(path, ("background", "building")) as writer:
             for tile in range(25):
                 labels = (np.random.default_rng([7, tile]).random((20, 20)) < 0.3).astype(np.uint8)
-                wrong = np.random.default_rng([seed, tile]).random((20, 20)) < 0.1 + 0.1 * seed
-                writer.add("val", f"img{tile:02d}", labels, labels ^ wrong)
-        counts.append(confusions(path, "val")[1])
-        values = scores(counts[-1].sum(0), ("background", "building"))
+                spoiled = np.random.default_rng([seed, tile]).random((20, 20)) < wrong
+                writer.add("val", f"img{tile:02d}", labels, labels ^ spoiled)
+        counts = confusions(path, "val")[1]
+        values = scores(counts.sum(0), ("background", "building"))
         metrics = {f"val/{name}": 100 * value for name, value in values.items()}
-        ids.append(put(metrics, path, seed=seed, kind="segmentation", task="spacenet-rio"))
+        return counts, put(
+            metrics, path, seed=seed, kind="segmentation", task="spacenet-rio", method=f"noise-{wrong}/x"
+        )
+
+    return call
+
+
+def test_miou_is_compared_over_tiles(call, segmented):
+    counts, ids = zip(segmented(0, 0.1), segmented(1, 0.12), strict=True)
     found = json.loads(call(*ids, "--metric", "val/mIoU", "--json")[1])
     own = paired_score_difference(*counts, lambda sums, whole: score_array(sums, whole)[..., 0])
     assert found["difference"] == pytest.approx(100 * own.mean)
     assert found["interval"] == pytest.approx([100 * own.low, 100 * own.high])
     assert found["p"] == pytest.approx(swapped(*counts, lambda one: score_array(one)[0], own.mean), abs=0.02)
+
+
+def test_miou_of_several_seeds_is_compared_by_its_mean_and_tiles_change_sides_in_all_of_them(call, segmented):
+    a, b = ([segmented(seed, wrong) for seed in range(2)] for wrong in (0.1, 0.11))
+    found = json.loads(
+        call(*(",".join(run for _, run in side) for side in (a, b)), "--metric", "val/mIoU", "--json")[1]
+    )
+    sides = [np.stack([counts for counts, _ in side], axis=1) for side in (a, b)]
+
+    def mean(sums):
+        return np.mean([score_array(one)[0] for one in sums])
+
+    difference = mean(sides[0].sum(0)) - mean(sides[1].sum(0))
+    assert found["difference"] == pytest.approx(100 * difference)
+    assert found["p"] == pytest.approx(swapped(*sides, mean, difference), abs=0.03)
+    assert found["interval"][0] < found["difference"] < found["interval"][1]
+
+
+def test_different_numbers_of_seeds_are_compared_and_the_test_takes_equally_many(call, segmented):
+    a, b = ([segmented(seed, wrong) for seed in range(count)] for wrong, count in ((0.1, 3), (0.2, 2)))
+    found = json.loads(
+        call(*(",".join(run for _, run in side) for side in (a, b)), "--metric", "val/mIoU", "--json")[1]
+    )
+    means = [np.mean([score_array(counts.sum(0))[0] for counts, _ in side]) for side in (a, b)]
+    assert found["difference"] == pytest.approx(100 * (means[0] - means[1]))
+    assert found["notes"] == ["in the paired test items change sides in the first 2 of 3 and 2 seeds"]
+    assert found["shown"]
 
 
 def swapped(a, b, score, found, draws=1500):
@@ -203,7 +266,7 @@ def test_what_else_differs_is_noted(call, put):
         classified(put, 0, 0.7, protocol="paper", settings={"lr": 1.0, "epochs": 3}),
         classified(put, 1, 0.7, protocol="swept", settings={"lr": 2.0, "epochs": 3}),
     )
-    notes = call(a, b)[1].splitlines()[5:]
+    notes = call(a, b)[1].splitlines()[6:]
     assert "note: protocols differ: paper and swept" in notes
     assert "note: settings differ: lr=1.0 and lr=2.0" in notes
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
 from rsbench.plugins import load
@@ -66,6 +67,18 @@ def test_several_seeds_are_averaged_item_by_item(store, put):
     b = [put("b", 0.8, seed) for seed in range(2)]
     [row] = against_best(*column(store)).values()
     assert row.test == sign_flips(np.mean(b, axis=0) * 100 - np.mean(a, axis=0) * 100)
+    values = [[100 * right.mean() for right in side] for side in (a, b)]
+    assert row.seeds == pytest.approx(scipy.stats.ttest_ind(*values, equal_var=False).pvalue)
+    assert row.corrected == max(row.test.p, row.seeds)
+
+
+def test_seeds_that_vary_more_than_the_methods_show_no_difference(store, put):
+    for seed, (a, b) in enumerate(((0.9, 0.84), (0.7, 0.66), (0.8, 0.7))):
+        put("a", a, seed, items=2000)
+        put("b", b, seed, items=2000)
+    [row] = against_best(*column(store)).values()
+    assert row.test.p < 0.001
+    assert not row.shown
 
 
 def test_rows_without_predictions_or_with_others_have_no_test(store, put, make):

@@ -142,7 +142,7 @@ def _same(claim: Claim) -> list[Finding]:
     return [
         Finding(
             claim.where, claim.claim, "", cells, f"{shown[0]} {'=' if equal else 'is not'} {shown[1]}",
-            HOLDS if equal else FAILS,
+            SEEN,
         )
     ]  # fmt: skip
 
