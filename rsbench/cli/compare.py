@@ -85,7 +85,8 @@ def lines(found: Comparison, pairs: int) -> list[str]:
     if found.seeds is not None:
         shown.append(f"Welch's test over seeds: p = {found.seeds:.2g}")
     corrected = f" (p = {found.corrected:.2g}, corrected for {pairs} pairs after Holm)" if pairs > 1 else ""
-    shown.append(("a difference is shown" if found.shown else "no difference shown") + corrected)
+    between = "" if found.seeds is not None else " between these runs"
+    shown.append((f"a difference{between} is shown" if found.shown else "no difference shown") + corrected)
     return [*shown, *(f"note: {note}" for note in found.notes)]
 
 
