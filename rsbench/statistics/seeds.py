@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike
 from rsbench.statistics.checks import finite
 
 
+_NOTHING = 1e-9  # a spread that comes of rounding, in percent as in fractions
+
+
 @dataclass(frozen=True)
 class SeedSummary:
     """Mean and spread over seeds.
@@ -54,7 +57,7 @@ def welch(a: SeedSummary, b: SeedSummary) -> float | None:
     >>> welch(seed_summary([71.7]), seed_summary([57.4, 60.0])) is None
     True
     """
-    if a.sd is None or b.sd is None or a.sd == b.sd == 0:
+    if a.sd is None or b.sd is None or max(a.sd, b.sd) < _NOTHING:
         return None
     found = scipy.stats.ttest_ind_from_stats(a.mean, a.sd, a.seeds, b.mean, b.sd, b.seeds, equal_var=False)
     return float(found.pvalue)
