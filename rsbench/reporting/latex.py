@@ -74,8 +74,14 @@ def _tabular(table: Table, section: Section, block: Sequence[int], names: Macros
         for index in block:
             own = names.of_cell.get((section.kind, row.variant, table.columns[index].key), {})
             cells.append(_cell(row.cells[index], {what: name + "{}" for what, name in own.items()}))
-        lines.append(" & ".join([*lead, *cells]) + r" \\")
+        lines.append(_line([*lead, *cells]))
     return [*lines, r"\bottomrule", r"\end{tabular}"]
+
+
+def _line(cells: Sequence[str]) -> str:
+    """Returns a row, which may not begin with what the row or rule before it would take for its argument."""
+    text = " & ".join(cells)
+    return ("{}" if text.startswith(("[", "*")) else "") + text + r" \\"
 
 
 def _cell(cell: Cell | None, names: dict[str, str]) -> str:

@@ -84,6 +84,6 @@ def _line(cells: list[str]) -> str:
 def escape(text: str) -> str:
     """Keeps Markdown from reading marks into names and reasons."""
     text = " ".join(text.split())
-    for mark in ("\\", "|", "*", "_", "<", "`", "~", "[", "]"):
+    for mark in ("\\", "|", "*", "_", "<", "`", "~", "[", "]", "$", "&"):
         text = text.replace(mark, "\\" + mark)
     return text

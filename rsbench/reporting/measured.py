@@ -9,6 +9,8 @@ processes, version), the newest stand alone and the footnote names what was left
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -26,7 +28,8 @@ class Place:
     Args:
         task, protocol, split: names.
         version: which list and images of the split, where the records have several; else empty.
-        changed: the settings changed from the protocol's own, as ``key=value, ...``; empty for the plain protocol.
+        changed: the settings changed from the protocol's own, as ``key=value, ...``; empty for the plain protocol. Of
+            other changes that read the same it ends with the start of a digest.
         size: input size in pixels, where one subject was measured at several; None where every one has one.
     """
 
@@ -126,7 +129,8 @@ class Group:
         newest = max(comparable.values(), key=lambda records: max(map(_age, records)))
         by_seed = {record.seed: record for record in sorted(newest, key=_age)}
         chosen = [by_seed[seed] for seed in sorted(by_seed)]
-        left_out = sorted((record for record in done if record not in chosen), key=_age)
+        used = {record.id for record in chosen}
+        left_out = sorted((record for record in done if record.id not in used), key=_age)
         remarks = [*_common_flags(chosen)]
         if chosen[0].precision != "fp32":
             remarks.append(f"precision {chosen[0].precision}")
@@ -220,6 +224,19 @@ def _common_flags(records: Sequence[Record]) -> list[str]:
     ]
 
 
+def _change_names(records: Iterable[Record]) -> dict[str, str]:
+    """Names each set of changed settings, given as canonical JSON, for readers; no two have one name."""
+    texts: dict[str, str] = {}
+    for record in records:
+        said = ", ".join(f"{key}={shown(value)}" for key, value in sorted(record.changed.items()))
+        texts[canonical_json(record.changed)] = said
+    several = {text for text, count in Counter(texts.values()).items() if count > 1}
+    return {
+        change: f"{text}, changes {hashlib.sha256(change.encode()).hexdigest()[:8]}" if text in several else text
+        for change, text in texts.items()
+    }
+
+
 def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
     """Sorts records into places, and there by subject.
 
@@ -227,10 +244,10 @@ def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
     has several input sizes is split by size, so that a group has one.
     """
     records = list(records)
-    names = version_names(records)
+    names, changes = version_names(records), _change_names(records)
     found: dict[Place, list[Record]] = {}
     for record in records:
-        changed = ", ".join(f"{key}={shown(value)}" for key, value in sorted(record.changed.items()))
+        changed = changes[canonical_json(record.changed)]
         place = Place(record.task, record.protocol, record.split, names[version(record)], changed)
         found.setdefault(place, []).append(record)
     result: dict[Place, dict[Subject, Group]] = {}

@@ -52,7 +52,7 @@ def build_table(
     published = published_table(number)
     allowed = check_tolerance(tolerance)
     records = list(store)
-    warnings = tuple(f"{path.name} cannot be read and is left out: {reason}" for path, reason in store.broken)
+    warnings = tuple(f"{path.name} is left out: {reason}" for path, reason in store.broken)
     for name in protocols:
         known = {record.protocol for record in records}
         if known and name not in known:

@@ -116,8 +116,8 @@ def test_a_broken_run_is_warned_of_on_standard_error(tmp_path):
     (tmp_path / "0123456789abcdef").mkdir()
     result = run(1, "--results", tmp_path, "--format", "csv")
     assert result.exit_code == 0
-    assert "0123456789abcdef cannot be read" in result.stderr
-    assert result.stdout.splitlines()[-1].startswith("warning,,0123456789abcdef cannot be read")
+    assert "0123456789abcdef is left out" in result.stderr
+    assert result.stdout.splitlines()[-1].startswith("warning,,0123456789abcdef is left out")
 
 
 def test_help_names_all_formats():

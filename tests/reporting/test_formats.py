@@ -298,7 +298,7 @@ def test_a_checkpoint_of_the_user_is_a_row_in_every_format(make, tmp_path, form)
 def test_a_warning_is_printed(tmp_path, make, form):
     (tmp_path / "0123456789abcdef").mkdir()
     text = render(build_table(1, Store(tmp_path)), form)
-    assert "0123456789abcdef cannot be read" in text
+    assert "0123456789abcdef is left out" in text
 
 
 def test_an_unknown_format_is_the_users_error(table):
@@ -380,3 +380,9 @@ def test_without_tests_nothing_is_said_of_them(tested):
     for form in FORMATS:
         assert "≈" not in render(table, form)
     assert all(cell.against is None for section in table.sections for row in section.rows for cell in row.cells if cell)
+
+
+def test_markdown_escapes_what_github_would_read():
+    from rsbench.reporting.markdown import escape
+
+    assert escape("cost $5, now $6$ &lt;b&gt; a_b") == r"cost \$5, now \$6\$ \&lt;b\&gt; a\_b"

@@ -92,6 +92,23 @@ def test_an_empty_store_compiles(tmp_path):
     assert "undefined" not in compile_tex(tmp_path, body)
 
 
+FIRST = ("Alpha", "*Starred", "[12pt] Bracket", "中文, x", "[3em]Bracketed", "**")
+
+
+@needs_tex
+def test_a_row_may_begin_with_what_a_row_before_it_could_take_for_an_argument(tmp_path):
+    for first in range(len(FIRST)):  # each once behind a rule, and behind every other
+        store = Store(tmp_path / f"runs{first}")
+        titles = FIRST[first:] + FIRST[:first]
+        for index, title in enumerate(titles):
+            store.write(table_cases.make(method=f"m{index}/x", title=title, metrics={"val/top1": 50.0 + index}))
+        text = render(build_table(1, store), "latex")
+        (tmp_path / f"table{first}.tex").write_text(text)
+        assert not re.search(r"(\\\\|rule)\s*\n\s*[\[*]", text)
+    log = compile_tex(tmp_path, "".join(f"\\input{{table{first}.tex}}\n" for first in range(len(FIRST))))
+    assert "undefined" not in log.replace("There were undefined references", "")
+
+
 @needs_tex
 def test_every_character_can_be_printed(tmp_path):
     """All of Latin-1 and its first extension, many others, and what TeX reads into them."""
