@@ -80,7 +80,7 @@ class Cell:
         verdict: of a measured cell, what it says about the published number; of a published one, what all measured
             cells say. None where there is no published number.
         remarks: what must be said beside it, without a full stop.
-        against: the test against the best row of its column; None where it is that, or none was made.
+        against: the tests against the best row of its column; None where it is that, or none was made.
         untested: whether a test was asked for and could not be made.
         note: number of its footnote, or None.
     """
@@ -163,7 +163,7 @@ class Footnote:
 
 @dataclass(frozen=True)
 class Table:
-    """The whole table; footnote ``n`` is ``footnotes[n - 1]``."""
+    """The whole table; footnote ``n`` is ``footnotes[n - 1]``. ``tests``: whether tests against the best were made."""
 
     number: int
     caption: str
@@ -174,6 +174,7 @@ class Table:
     notes: tuple[str, ...]
     footnotes: tuple[Footnote, ...]
     warnings: tuple[str, ...]
+    tests: bool = False
 
     def shown(self, section: Section) -> list[int]:
         """Returns the columns of a section that are worth printing.

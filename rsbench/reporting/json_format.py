@@ -4,7 +4,8 @@ Keys, which stay as they are within a ``schema_version``; what is absent is null
 
 - ``schema_version``: 1.
 - ``table``, ``caption``, ``source``: number in the paper, its caption, the paper.
-- ``tolerance``: of the verdicts, in percentage points.
+- ``tolerance``: of the verdicts, in percentage points. ``tests``: whether ranked rows were to be tested against the
+  best one of their column.
 - ``columns``: ``key`` (unique), ``of`` (key of the paper's column), ``title``, ``published`` (the paper's numbers, else
   measured here), ``task``, ``metric``, ``part``, ``protocol``, ``split``, ``changed``, ``version``, ``size``,
   ``decimals``. Protocol and split of a published column are those of runs that may be compared with it; the split is
@@ -16,9 +17,11 @@ Keys, which stay as they are within a ``schema_version``; what is absent is null
   digits share one), ``verdict``.
 - a measured cell: ``status`` (``done``, ``failed``, ``interrupted``, ``not run``, ``derived``), ``text``, ``mean``,
   ``low``, ``high``, ``sd``, ``seeds``, ``size``, ``precision``, ``runs``, ``commands``, ``rank``, ``not_ranked`` (why),
-  ``against_best``, ``verdict``, ``remarks``. Numbers are in percent and rounded as printed.
+  ``against_best``, ``untested`` (a test was to be made, and the runs left too little for one), ``verdict``,
+  ``remarks``. Numbers are in percent and rounded as printed.
 - ``against_best``, or null where nothing was tested: ``difference`` (the row's mean minus the best one's), ``low``,
-  ``high`` (95 % interval over items), ``p``, ``corrected`` (after Holm), ``test`` (its name), ``shown`` (at 5 %).
+  ``high`` (95 % interval over items), ``p`` (over items), ``p_seeds`` (Welch's test over seeds; null where a row has
+  one seed), ``corrected`` (the larger p after Holm), ``test`` (the name of that over items), ``shown`` (at 5 %).
 - a verdict, or null: ``kind`` (``reproduced``, ``differs``, ``not comparable``, ``not run``), ``text``, ``why``,
   ``difference`` (measured minus published), ``column`` (of a published cell: the measured column that it is from).
 - ``notes``, ``warnings``: sentences.
@@ -46,6 +49,7 @@ def as_dict(table: Table) -> dict[str, Any]:
         "caption": table.caption,
         "source": table.source,
         "tolerance": float(table.tolerance),
+        "tests": table.tests,
         "columns": [_column(column) for column in table.columns],
         "rows": [
             {
@@ -105,6 +109,7 @@ def _measured(cell: Cell) -> dict[str, Any]:
         "rank": cell.rank,
         "not_ranked": cell.left_out or None,
         "against_best": _against(cell.against),
+        "untested": cell.untested,
         "verdict": _verdict(cell.verdict),
         "remarks": list(cell.remarks),
     }
@@ -131,6 +136,7 @@ def _against(against: Against | None) -> dict[str, Any] | None:
         "low": round(difference.low, 4),
         "high": round(difference.high, 4),
         "p": test.p,
+        "p_seeds": against.seeds,
         "corrected": against.corrected,
         "test": test.name,
         "shown": against.shown,

@@ -44,8 +44,10 @@ def notes(
         )
         if tests:
             yield (
-                "≈: no difference from the best shown (paired test on the same items, Holm-corrected, 5 %). ?: not "
-                "tested, for the runs left too little. Ranked rows without a sign are shown to differ from the best."
+                "≈: no difference from the best of the column is shown: paired test on the same items and, where both "
+                "rows have several seeds, Welch's test over seeds, Holm-corrected for the rows of the column, 5 %. "
+                "?: not tested, for the runs left too little. Measured rows ranked below the first without a sign are "
+                "shown to differ from the best one; where either has one seed, that says nothing about other seeds."
             )
     yield (
         f"Verdict: the measured number minus the published one, as printed; up to {tolerance} percentage points apart "

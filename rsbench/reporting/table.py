@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
 
 from rsbench.errors import UserError, near_miss
 from rsbench.records import Record, Store
 from rsbench.reporting import gains, notes
 from rsbench.reporting.cells import Cell, Column, Footnote, Kind, Row, Section, Table
+from rsbench.reporting.footnotes import Footnotes
 from rsbench.reporting.intervals import Predictions
 from rsbench.reporting.measured import Group, Measurement, Place, Subject, places, subject
 from rsbench.reporting.published import Expected, PublishedColumn, PublishedTable, published_table
-from rsbench.reporting.ranking import ALONE, comparable, ranks
+from rsbench.reporting.ranking import ranks
+from rsbench.reporting.standing import Standing, standing
 from rsbench.reporting.verdicts import NOT_RUN, TOLERANCE, Verdict, check_tolerance, overall, verdict
-
-if TYPE_CHECKING:
-    from rsbench.reporting.significance import Against
 
 __all__ = ["DEMO", "MEASURED_ONLY", "Cell", "Column", "Footnote", "Row", "Section", "Table", "build_table"]
 
@@ -65,15 +63,6 @@ def build_table(
     return _Builder(published, Predictions(store), wanted, allowed, tests).build(warnings, protocols)
 
 
-class _Standing(NamedTuple):
-    """Where a measured number stands in its column: ranked, or why not; and the test against the best."""
-
-    rank: int | None = None
-    left_out: str = ""
-    against: Against | None = None
-    untested: bool = False
-
-
 @dataclass
 class _Source:
     """Where a column's cells come from: the paper if ``place`` is None, else the groups of a place."""
@@ -83,7 +72,7 @@ class _Source:
     part: str = ""
     groups: Mapping[Subject, Group] = field(default_factory=dict)
     measured: dict[Subject, Measurement] = field(default_factory=dict)
-    standing: dict[Subject, _Standing] = field(default_factory=dict)
+    standing: dict[Subject, Standing] = field(default_factory=dict)
 
     def text(self, value: float | None) -> str:
         return "" if value is None else f"{value:.{self.column.decimals}f}"
@@ -96,7 +85,7 @@ class _Builder:
     records: list[Record]
     tolerance: Decimal
     tests: bool
-    footnotes: list[Footnote] = field(default_factory=list)
+    footnotes: Footnotes = field(default_factory=Footnotes)
     images: dict[tuple[tuple[str, ...], str], int | None] = field(default_factory=dict)
 
     def build(self, warnings: tuple[str, ...], protocols: Collection[str]) -> Table:
@@ -113,12 +102,14 @@ class _Builder:
             if rows := [row for row in rows if any(row.cells)]:
                 sections.append(Section(kind, title, tuple(rows)))
         if self.published.gain:
-            sections = [gains.with_gains(self.published.gain, section, columns, self._note) for section in sections]
+            sections = [
+                gains.with_gains(self.published.gain, section, columns, self.footnotes.number) for section in sections
+            ]
         table = self.published
         said = tuple(notes.notes(table, columns, sections, self.tolerance, self.tests, protocols))
         return Table(
             table.number, table.caption, table.source, self.tolerance, columns, tuple(sections), said,
-            tuple(self.footnotes), warnings,
+            tuple(self.footnotes.notes), warnings, self.tests,
         )  # fmt: skip
 
     def _sources(self) -> list[_Source]:
@@ -138,7 +129,7 @@ class _Builder:
 
     def _of_paper(self, column: PublishedColumn) -> _Source:
         values = ranks({row.variant: row.values[column.key] for row in self.published.rows})
-        return _Source(column, standing={Subject("real", name): _Standing(rank) for name, rank in values.items()})
+        return _Source(column, standing={Subject("real", name): Standing(rank) for name, rank in values.items()})
 
     def _of_runs(self, column: PublishedColumn, place: Place, part: str, groups: Mapping[Subject, Group]) -> _Source:
         source = _Source(column, place, part, groups)
@@ -146,21 +137,8 @@ class _Builder:
             found = group.measure(self.predictions, part, column.metric)
             if found is not None:
                 source.measured[one] = found
-        for data in ("real", "demo"):
-            found_of = {one: m for one, m in source.measured.items() if one.data == data}
-            order = comparable(found_of)
-            ranked = ranks({one: source.text(found_of[one].mean) for one in order.ranked})
-            tested: Mapping[Subject, Against] = {}
-            if self.tests:
-                from rsbench.reporting.significance import against_best
-
-                tested = against_best(self.predictions, found_of, part, column.metric)
-            unknown = set(order.ranked[1:]) - set(tested) if self.tests else set()
-            source.standing |= {
-                one: _Standing(rank, "", tested.get(one), one in unknown and rank > 1) for one, rank in ranked.items()
-            }
-            said = {one: why for one, why in order.left_out.items() if found_of[one].mean is not None and why != ALONE}
-            source.standing |= {one: _Standing(None, why) for one, why in said.items()}
+        measured, decimals = source.measured, column.decimals
+        source.standing = standing(self.predictions, measured, part, column.metric, decimals, self.tests)
         return source
 
     def _column(self, source: _Source) -> Column:
@@ -168,7 +146,8 @@ class _Builder:
         about = ["published"]
         key, note = column.key, None
         if place is not None:
-            note = self._note(Footnote(f"* {place.protocol} with {place.changed}.")) if place.changed else None
+            if place.changed:
+                note = self.footnotes.number(Footnote(f"* {place.protocol} with {place.changed}."))
             key += f"@{place.protocol}" + (f"[{place.changed}]" if place.changed else "")
             key += f"/{place.split}" + (f"[{place.version}]" if place.version else "")
             key += f"/{part}" + ("" if place.size is None else f"/{place.size}")
@@ -210,17 +189,8 @@ class _Builder:
         return Row("", title, own.method.partition("/")[2], own.variant, self._cells(sources, own, {}))
 
     def _cells(self, sources: list[_Source], own: Subject, values: Mapping[str, str]) -> tuple[Cell | None, ...]:
-        """Returns the cells of a row; those of the same runs share a footnote."""
         cells = [self._cell(source, own, values) for source in sources]
-        shared: dict[object, list[int]] = {}
-        for index, cell in enumerate(cells):
-            if cell is not None and cell.runs:
-                shared.setdefault(_told(cell), []).append(index)
-        for indices in shared.values():
-            note = self._note(_footnote([(sources[index].column.title, cells[index]) for index in indices]))
-            for index in indices:
-                cells[index] = replace(cells[index], note=note)  # type: ignore[type-var]
-        return tuple(cells)
+        return self.footnotes.with_notes(cells, [source.column.title for source in sources])
 
     def _cell(self, source: _Source, own: Subject, values: Mapping[str, str]) -> Cell | None:
         column, place = source.column, source.place
@@ -233,11 +203,11 @@ class _Builder:
             return Cell("", "not run", verdict=said if printed else None) if values and real else None
         images = None if column.expected.images is None or not printed else self._images(m.runs, source.part)
         said_of = verdict(column, printed, m, place, source.part, self.tolerance, images) if printed else None
-        standing = source.standing.get(own, _Standing())
+        stands = source.standing.get(own, Standing())
         return Cell(
-            source.text(m.mean), m.status, standing.rank, standing.left_out, source.text(m.low), source.text(m.high),
+            source.text(m.mean), m.status, stands.rank, stands.left_out, source.text(m.low), source.text(m.high),
             source.text(m.sd), m.seeds, m.size, m.precision, m.runs, m.commands, said_of, m.remarks,
-            standing.against, standing.untested,
+            stands.against, stands.untested,
         )  # fmt: skip
 
     def _images(self, runs: tuple[str, ...], part: str) -> int | None:
@@ -246,11 +216,6 @@ class _Builder:
             found = {_images_of(self.predictions, run, part) for run in runs}
             self.images[runs, part] = found.pop() if len(found) == 1 else None
         return self.images[runs, part]
-
-    def _note(self, note: Footnote) -> int:
-        if note not in self.footnotes:
-            self.footnotes.append(note)
-        return self.footnotes.index(note) + 1
 
 
 def _images_of(predictions: Predictions, run: str, part: str) -> int | None:
@@ -264,26 +229,6 @@ def _images_of(predictions: Predictions, run: str, part: str) -> int | None:
         return None
     rows = zip(table["part"].to_pylist(), table["item"].to_pylist(), strict=True)
     return len({item.partition("__")[0] for of, item in rows if of == part})
-
-
-def _told(cell: Cell) -> object:
-    """Returns what cells of one footnote have in common."""
-    why = cell.verdict.text if cell.verdict and cell.verdict.kind == "not comparable" else ""
-    return cell.status, cell.runs, cell.remarks, cell.commands, cell.left_out, why
-
-
-def _footnote(cells: Iterable[tuple[str, Cell | None]]) -> Footnote:
-    """Returns the footnote of cells with the same runs, each with the name of its column."""
-    named = [(name, cell) for name, cell in cells if cell is not None]
-    first = named[0][1]
-    runs = ", ".join(f"{run} (seed {seed})" for run, seed in zip(first.runs, first.seeds, strict=True))
-    said = [f"Run{'s' if len(first.runs) > 1 else ''} {runs}", *first.remarks]
-    if first.left_out:
-        said.append(f"† not ranked: {first.left_out}")
-    if first.verdict and first.verdict.kind == "not comparable":
-        gaps = ", ".join(f"{name} {cell.verdict.difference}" for name, cell in named if cell.verdict)
-        said.append(f"{first.verdict.text}; difference all the same: {gaps}")
-    return Footnote("; ".join(said) + ".", first.commands)
 
 
 def _order(place: Place, expected: Expected) -> tuple[bool, str, str, str, str, int]:

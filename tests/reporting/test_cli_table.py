@@ -126,7 +126,7 @@ def test_help_names_all_formats():
 
 
 def test_tests_can_be_left_out(made):
-    assert "≈: no difference from the best shown" in run(1, "--results", made.root).stdout
+    assert "≈: no difference from the best of the column" in run(1, "--results", made.root).stdout
     assert "≈" not in run(1, "--results", made.root, "--no-tests").stdout
 
 

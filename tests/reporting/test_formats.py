@@ -184,7 +184,7 @@ def test_json_has_everything_under_stable_keys(full):
     table = build_table(1, full)
     found = json.loads(render(table, "json"))
     assert list(found) == [
-        "schema_version", "table", "caption", "source", "tolerance", "columns", "rows", "notes", "warnings",
+        "schema_version", "table", "caption", "source", "tolerance", "tests", "columns", "rows", "notes", "warnings",
     ]  # fmt: skip
     assert (found["schema_version"], found["tolerance"], len(found["warnings"])) == (1, 1.0, 2)
     assert [column["key"] for column in found["columns"]] == [column.key for column in table.columns]
@@ -369,10 +369,10 @@ def test_a_row_that_is_not_shown_to_differ_from_the_best_says_so_in_every_format
     cells = {row["variant"]: row["cells"].get(key) for row in json.loads(render(table, "json"))["rows"]}
     assert cells["made/a"]["against_best"] is None
     against = cells["made/b"]["against_best"]
-    assert list(against) == ["difference", "low", "high", "p", "corrected", "test", "shown"]
+    assert list(against) == ["difference", "low", "high", "p", "p_seeds", "corrected", "test", "shown"]
     assert (against["difference"], against["test"], against["shown"]) == (-0.5, "McNemar", False)
     assert cells["made/c"]["against_best"]["shown"] is True
-    assert any(note.startswith("≈: no difference from the best shown") for note in table.notes)
+    assert any(note.startswith("≈: no difference from the best of the column is shown") for note in table.notes)
 
 
 def test_without_tests_nothing_is_said_of_them(tested):
@@ -386,3 +386,74 @@ def test_markdown_escapes_what_github_would_read():
     from rsbench.reporting.markdown import escape
 
     assert escape("cost $5, now $6$ &lt;b&gt; a_b") == r"cost \$5, now \$6\$ \&lt;b\&gt; a\_b"
+
+
+def in_formats(store, **options):
+    """The measured cells of Table 1 by variant, as CSV has them (without the column's key) and as JSON has them."""
+    table = build_table(1, store, **options)
+    key = "EuroSAT@paper/seco/val"
+    lines = {row["variant"]: row for row in csv.DictReader(io.StringIO(render(table, "csv")))}
+    of_csv = {
+        variant: {name.removeprefix(f"{key} "): value for name, value in line.items() if name.startswith(f"{key} ")}
+        for variant, line in lines.items()
+    }
+    found = json.loads(render(table, "json"))
+    return table, found, of_csv, {row["variant"]: row["cells"].get(key) for row in found["rows"]}
+
+
+def test_what_is_untested_is_said_in_csv_and_json_and_by_a_sign_even_of_a_tie(tmp_path):
+    store = Store(tmp_path)
+    for name, right, left in (("a", 900, True), ("b", 900, False), ("c", 800, True), ("d", 700, False)):
+        about = {"method": f"made/{name}", "title": name, "metrics": {"val/top1": right / 10}}
+        store.write(table_cases.make(**about), table_cases.hits(right) if left else None)
+    table, found, of_csv, of_json = in_formats(store, tests=True)
+    variants = [f"made/{name}" for name in "abcd"]
+    signs = {row.variant: row.cells[1].sign for section in table.sections[1:] for row in section.rows}
+    assert [signs[one] for one in variants] == ["", "?", "", "?"]
+    assert [of_csv[one]["untested"] for one in variants] == ["no", "yes", "no", "yes"]
+    assert [of_json[one]["untested"] for one in variants] == [False, True, False, True]
+    assert [of_json[one]["rank"] for one in variants] == [1, 1, 3, 4]
+    assert found["tests"] is True
+    _, found, of_csv, of_json = in_formats(store)
+    assert found["tests"] is False
+    assert {of_csv[one]["untested"] for one in variants} == {""}
+    assert not any(of_json[one]["untested"] for one in variants)
+
+
+def test_the_test_over_seeds_is_in_csv_and_json(tmp_path):
+    from scipy import stats
+
+    store, rights = Store(tmp_path), {"a": (905, 900, 890), "b": (805, 800, 800), "c": (700,)}
+    for name, several in rights.items():
+        for seed, right in enumerate(several):
+            about = {"method": f"made/{name}", "title": name, "seed": seed, "metrics": {"val/top1": right / 10}}
+            store.write(table_cases.make(**about), table_cases.hits(right, 100 * seed))
+    _, _, of_csv, of_json = in_formats(store, tests=True)
+    p = stats.ttest_ind(rights["a"], rights["b"], equal_var=False).pvalue
+    assert of_json["made/b"]["against_best"]["p_seeds"] == pytest.approx(p)
+    assert of_csv["made/b"]["against_best_p_seeds"] == f"{p:.4g}"
+    assert of_json["made/c"]["against_best"]["p_seeds"] is None
+    assert of_csv["made/c"]["against_best_p_seeds"] == ""
+    assert of_csv["made/c"]["against_best_shown"] == "yes"
+
+
+def test_the_note_of_the_signs_speaks_of_measured_rows_and_of_seeds(tested):
+    [note] = [note for note in build_table(1, tested, tests=True).notes if note.startswith("≈")]
+    for said in ("Welch's test over seeds", "?: not tested", "Measured rows ranked below the first", "has one seed"):
+        assert said in note
+    assert not any(note.startswith("≈") for note in build_table(1, tested).notes)
+
+
+@pytest.mark.parametrize("mark", ["=", "+", "-", "@", "\t"])
+def test_no_text_in_csv_is_a_formula_and_numbers_stay(tmp_path, mark):
+    store = Store(tmp_path)
+    evil = f'{mark}HYPERLINK("http://made.up","x")'
+    store.write(table_cases.make(method="a/x", title=evil, command=f"{mark}1|cmd"))
+    store.write(table_cases.make(method="seco/resnet50", title="SeCo", metrics={"val/top1": 1.0}))
+    (tmp_path / f"{mark.strip() or '='}broken").mkdir()
+    rows = list(csv.reader(io.StringIO(render(build_table(1, store, tests=True), "csv"), newline="")))
+    cells = [cell for row in rows for cell in row]
+    assert f"'{evil}" in cells
+    assert f"'{mark}1|cmd" in cells
+    formulas = [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert all(re.fullmatch(r"[+-]\d+\.\d+", cell) for cell in formulas)
