@@ -7,13 +7,20 @@ import numpy as np
 import pyarrow as pa
 
 from rsbench.records import Store
+from rsbench.reporting.published import published_table
 
 _spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parent / "records" / "conftest.py")
 _made_up = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_made_up)
 make = _made_up.make
 
-EUROSAT = {"counts": {"train": 16200, "val": 5400, "test": 5400}}
+_EXPECTED = published_table(1).columns[0].expected
+EUROSAT = {
+    "counts": {"train": 16200, "val": 5400, "test": 5400},
+    "split_sha256": _EXPECTED.split_sha256,
+    "fingerprint": _EXPECTED.fingerprint,
+}
+FEW = {"counts": {"train": 600, "val": 200}, "split_sha256": "f" * 64, "fingerprint": "e" * 64}
 TILES = {"data": {"tile": 800, "stride": 640}}
 NASTY = r"A_b & 50% $x$ {y} #1 \end ~ ^ | * <i> `z` é 中 ± · 'q' --"
 DOTA = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR", "AR50", "AR75", "ARs", "ARm", "ARl", "F1", "F1_75")
@@ -64,7 +71,7 @@ def eurosat(store):
     run("caco/resnet50", "CACo, ResNet50", 96.0, size=192)
     run("tov/resnet50", "TOV, ResNet50", 57.8, precision="bf16")
     run("seco/resnet50", "SeCo, ResNet50", None, status="failed", reason=NASTY)
-    run("geo-aware/resnet50", "Geo-Aware, ResNet50", 90.0, dataset={"counts": {"train": 600, "val": 200}}, split="few")
+    run("geo-aware/resnet50", "Geo-Aware, ResNet50", 90.0, dataset=FEW, split="few")
     run("gfm/swin_b", "GFM, Swin-B", 91.0, protocol="swept", changed={"lr": 1.0})
     run("made/up", NASTY, 12.34, flags=["contaminated: 50% of EuroSAT_train"])
     mine = {"source": "checkpoint", "digest": "a1b2c3d4e5f6"}

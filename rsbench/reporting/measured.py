@@ -9,16 +9,15 @@ processes, version), the newest stand alone and the footnote names what was left
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from rsbench.errors import UserError
 from rsbench.records import Record, canonical_json
+from rsbench.reporting.changes import change_names
 from rsbench.reporting.intervals import Predictions, interval_over_items
-from rsbench.reporting.versions import shown, version, version_names
+from rsbench.reporting.versions import version, version_names
 
 
 @dataclass(frozen=True, order=True)
@@ -86,6 +85,7 @@ class Measurement:
         reason: why it is not done, without a full stop; else empty.
         counts: items by part of the split; empty where the runs do not say.
         policies: of the dataset, such as the size of its tiles; empty where it has none.
+        split_sha256, fingerprint: of the split list and of the images; empty where the runs do not say.
     """
 
     status: str
@@ -102,6 +102,8 @@ class Measurement:
     reason: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     policies: Mapping[str, Any] = field(default_factory=dict)
+    split_sha256: str = ""
+    fingerprint: str = ""
 
 
 @dataclass
@@ -181,6 +183,8 @@ def _shared(records: Sequence[Record]) -> dict[str, Any]:
         "commands": tuple(dict.fromkeys(record.command for record in records if record.command)),
         "counts": dict(first.dataset.get("counts") or {}),
         "policies": dict(policies) if isinstance(policies, Mapping) else {},
+        "split_sha256": str(first.dataset.get("split_sha256") or ""),
+        "fingerprint": str(first.dataset.get("fingerprint") or ""),
     }
 
 
@@ -224,19 +228,6 @@ def _common_flags(records: Sequence[Record]) -> list[str]:
     ]
 
 
-def _change_names(records: Iterable[Record]) -> dict[str, str]:
-    """Names each set of changed settings, given as canonical JSON, for readers; no two have one name."""
-    texts: dict[str, str] = {}
-    for record in records:
-        said = ", ".join(f"{key}={shown(value)}" for key, value in sorted(record.changed.items()))
-        texts[canonical_json(record.changed)] = said
-    several = {text for text, count in Counter(texts.values()).items() if count > 1}
-    return {
-        change: f"{text}, changes {hashlib.sha256(change.encode()).hexdigest()[:8]}" if text in several else text
-        for change, text in texts.items()
-    }
-
-
 def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
     """Sorts records into places, and there by subject.
 
@@ -244,7 +235,7 @@ def places(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
     has several input sizes is split by size, so that a group has one.
     """
     records = list(records)
-    names, changes = version_names(records), _change_names(records)
+    names, changes = version_names(records), change_names(records)
     found: dict[Place, list[Record]] = {}
     for record in records:
         changed = changes[canonical_json(record.changed)]

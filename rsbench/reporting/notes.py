@@ -82,6 +82,8 @@ def _expectations(table: PublishedTable) -> Iterator[str]:
             continue
         whole = [f"{expected.counts[part]:,} items"] if part in expected.counts else []
         whole += [f"{expected.images:,} images"] if expected.images else []
+        digests = (("list", expected.split_sha256), ("images", expected.fingerprint))
+        whole += [f"{word} {digest[:8]}" for word, digest in digests if digest]
         whole += [f"{name} {value}" for name, value in expected.policies.items()]
         of = f" ({', '.join(whole)})" if whole else ""
         yield f"{what}: compared are runs of protocol {expected.protocol} on split {expected.split}, part {part}{of}."

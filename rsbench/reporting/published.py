@@ -20,6 +20,8 @@ class Expected:
         protocol, split: names.
         counts: items of the parts of that split, where they are known.
         images: which the items of the reported part were cut from, where the number of items is not known.
+        split_sha256: of the split list, where it is public; else empty.
+        fingerprint: of the images, where they are known; else empty.
         policies: of the dataset, by name.
         incomparable: why no run can be compared, if so: a phrase that fits after ``not comparable: ``.
     """
@@ -28,6 +30,8 @@ class Expected:
     split: str
     counts: Mapping[str, int] = field(default_factory=dict)
     images: int | None = None
+    split_sha256: str = ""
+    fingerprint: str = ""
     policies: Mapping[str, Any] = field(default_factory=dict)
     incomparable: str = ""
 

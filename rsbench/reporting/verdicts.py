@@ -124,7 +124,7 @@ def why_not_comparable(
     if part != paper_part:
         why.append(f"part {part}, not {paper_part}")
     if place.split == expected.split and part == paper_part:
-        why += _lacking(expected, measured, part, images)
+        why += _lacking(expected, measured, part, images) + _other_data(expected, measured)
     for name, value in expected.policies.items():
         if measured.policies.get(name) != value:
             there = measured.policies.get(name)
@@ -142,6 +142,16 @@ def _lacking(expected: Expected, measured: Measurement, part: str, images: int |
         for there, whole, what in found
         if there != whole
     ]
+
+
+def _other_data(expected: Expected, measured: Measurement) -> list[str]:
+    """Says whether list and images are those of the paper, where these are known: a name and counts do not tell."""
+    why = []
+    if expected.split_sha256 and measured.split_sha256 != expected.split_sha256:
+        why.append("another list of images" if measured.split_sha256 else "list of images not known")
+    if expected.fingerprint and measured.fingerprint != expected.fingerprint:
+        why.append("other images" if measured.fingerprint else "images not known")
+    return why
 
 
 def overall(verdicts: Sequence[tuple[str, int | None, Verdict]]) -> Verdict:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import typer
+from table_cases import EUROSAT
 from typer.testing import CliRunner
 
 from rsbench.cli.audit import audit
@@ -131,8 +132,7 @@ def test_tests_can_be_left_out(made):
 
 
 def test_the_tolerance_changes_verdicts(tmp_path, make):
-    counts = {"counts": {"train": 16200, "val": 5400, "test": 5400}}
-    Store(tmp_path).write(make(method="seco/resnet50", title="SeCo", metrics={"val/top1": 93.09}, dataset=counts))
+    Store(tmp_path).write(make(method="seco/resnet50", title="SeCo", metrics={"val/top1": 93.09}, dataset=EUROSAT))
     assert "differs by -2.00" in run(1, "--results", tmp_path).stdout
     text = run(1, "--results", tmp_path, "--tolerance", "2").stdout
     assert "reproduced[^1]" in text

@@ -18,13 +18,14 @@ from rsbench.reporting.table import MEASURED_ONLY, build_table
 from rsbench.reporting.verdicts import NOT_RUN, Verdict, check_tolerance, overall, verdict
 
 EUROSAT = published_table(1).columns[0]
+DIGESTS = {name: table_cases.EUROSAT[name] for name in ("split_sha256", "fingerprint")}
 PLACE = Place("eurosat", "paper", "seco")
 KEY = "EuroSAT@paper/seco/val"
 
 
 def measured(mean, counts=table_cases.EUROSAT["counts"], **changes):
     one = Measurement("done", mean, None, None, None, (0,), 224, ("id",), (), counts=counts)
-    return replace(one, **changes)
+    return replace(one, **{**DIGESTS, **changes})
 
 
 @given(
@@ -66,6 +67,14 @@ def test_a_difference_as_large_as_the_tolerance_is_within_it(mean, published, te
             PLACE, "val", {"counts": {}},
             "an unknown number of 16,200 items of train; an unknown number of 5,400 items of val",
         ),
+        (PLACE, "val", {"split_sha256": "a" * 64}, "another list of images"),
+        (PLACE, "val", {"split_sha256": ""}, "list of images not known"),
+        (PLACE, "val", {"fingerprint": "a" * 64}, "other images"),
+        (PLACE, "val", {"fingerprint": ""}, "images not known"),
+        (
+            PLACE, "val", {"counts": {"train": 1, "val": 5400}, "split_sha256": "a" * 64, "fingerprint": "b" * 64},
+            "1 of 16,200 items of train; another list of images; other images",
+        ),
         (
             replace(PLACE, protocol="swept", changed="lr=1.0", split="few"), "test", {},
             "protocol swept, not paper; changed settings; split few, not seco; part test, not val",
@@ -97,6 +106,7 @@ def test_what_a_comparable_run_needs_is_what_the_tasks_have():
             [split] = [split for split in task.splits if split.name == expected.split]
             assert expected.protocol in [protocol.name for protocol in task.protocols]
             assert all(split.counts[part] == count for part, count in expected.counts.items())
+            assert expected.split_sha256 == (split.sha256 if column.task == "eurosat" else "")
 
 
 def test_no_run_and_a_run_that_failed():
@@ -229,7 +239,8 @@ def test_predictions_that_cannot_be_read_say_nothing_of_images(tmp_path, make):
 
 def test_notes_tell_what_is_compared_and_what_nobody_ran(full, tmp_path):
     notes = build_table(1, full).notes
-    assert "EuroSAT Top-1: compared are runs of protocol paper on split seco, part val (5,400 items)." in notes
+    [note] = [note for note in notes if note.startswith("EuroSAT Top-1: compared are runs of protocol paper on split")]
+    assert note.endswith(" seco, part val (5,400 items, list a80d061f, images 548a976e).")
     assert any(note.startswith("NWPU-RESISC45 Top-1: no run can be compared") for note in notes)
     assert any("up to 1.0 percentage points" in note for note in notes)
     empty = build_table(1, Store(tmp_path / "none")).notes
@@ -284,3 +295,18 @@ def test_a_gain_of_unequal_runs_is_none(tmp_path, make, changes):
     [cell] = [cell for cell in gain.cells if cell]
     assert cell.value == ""
     assert table.footnotes[cell.note - 1].text.startswith("not comparable: ")
+
+
+def test_two_lists_or_image_sets_under_one_split_name_are_not_both_reproduced(tmp_path, make):
+    store = Store(tmp_path)
+    about = {"method": "ctxmim/swin_b", "title": "CtxMIM, re-implemented", "metrics": {"val/top1": 98.5}}
+    datasets = (table_cases.EUROSAT, {**table_cases.EUROSAT, "split_sha256": "b" * 64},
+                {**table_cases.EUROSAT, "fingerprint": "c" * 64})  # fmt: skip
+    for seed, dataset in enumerate(datasets):
+        store.write(make(**about, seed=seed, dataset=dataset))
+    table = build_table(1, store)
+    found = [cell.verdict.text for cell in cells(table, "ctxmim/swin_b").values() if cell and cell.runs]
+    assert sorted(found) == [
+        "not comparable: another list of images", "not comparable: other images", "reproduced",
+    ]  # fmt: skip
+    assert cells(table, "ctxmim/swin_b")["EuroSAT"].verdict.text == "reproduced"
