@@ -20,9 +20,12 @@ def export(
     from rsbench.reporting.export import export as export_store
 
     store = Store(results)
-    table = export_store(store, out)
+    made = export_store(store, out)
     for path, reason in store.broken:
         typer.echo(f"warning: {path} was left out: {reason}", err=True)
+    for text in made.left_out:
+        typer.echo(f"warning: left out: {text}", err=True)
+    table = made.table
     runs = len(set(table["id"].to_pylist()))
     counted = ((runs, "run"), (len(table), "row"))
     shown = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counted)

@@ -7,16 +7,17 @@ What is not known is null; it is never zero.
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsbench import __version__
+from rsbench.atomic import write_whole
 from rsbench.errors import UserError
 from rsbench.records import Record, Store, canonical_json
-from rsbench.records.files import sync
 
 if TYPE_CHECKING:
     import pyarrow
@@ -48,19 +49,50 @@ def schema() -> pyarrow.Schema:
     )  # fmt: skip
 
 
-def table_of(store: Store) -> pyarrow.Table:
-    """Returns the store as a table, in the order in which the runs were started.
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """What was written.
 
-    What the store cannot trust is left out; ``store.broken`` names it afterwards.
+    Args:
+        table: the rows, in the order in which the runs were started.
+        left_out: runs with a value that its column cannot hold, a sentence each, without a full stop.
     """
+
+    table: pyarrow.Table
+    left_out: tuple[str, ...]
+
+
+def table_of(store: Store) -> Exported:
+    """Returns the store as a table; what the store cannot trust is left out, and ``store.broken`` names it."""
     import pyarrow as pa
 
-    records = list(store)
+    records, left_out = list(store), list[str]()
+    try:
+        columns = _columns(records)
+    except (OverflowError, ValueError, pa.ArrowException):  # rare: the runs one by one only then
+        fitting = []
+        for record in records:
+            try:
+                _columns([record])
+                fitting.append(record)
+            except (OverflowError, ValueError, pa.ArrowException) as error:
+                left_out.append(f"run {record.id} has a value that its column cannot hold: {_one_line(error)}")
+        records = fitting
+        columns = _columns(records)
     about = {"schema_version": SCHEMA_VERSION, "rsbench": __version__, "runs": len(records)}
     whole = schema().with_metadata({METADATA_KEY: json.dumps(about)})
+    return Exported(pa.table(columns, schema=whole), tuple(left_out))
+
+
+def _columns(records: Sequence[Record]) -> list[pyarrow.Array]:
+    import pyarrow as pa
+
     rows = [row for record in records for row in _rows(record)]
-    columns = {name: [row[name] for row in rows] for name in whole.names}
-    return pa.table(columns, schema=whole)
+    return [pa.array([row[field.name] for row in rows], type=field.type) for field in schema()]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".")
 
 
 def _rows(record: Record) -> Iterator[dict[str, Any]]:
@@ -86,7 +118,7 @@ def _about(record: Record) -> dict[str, Any]:
         "changed": canonical_json(record.changed),
         "split_sha256": _text(record.dataset.get("split_sha256")),
         "fingerprint": _text(record.dataset.get("fingerprint")),
-        "parameters": parameters if isinstance(parameters, int) else None,
+        "parameters": parameters if isinstance(parameters, int) and not isinstance(parameters, bool) else None,
         **cost,
         "weights_digest": _text(record.weights.get("digest")),
         "weights_source": _text(source.get("kind") if isinstance(source, dict) else source),
@@ -107,8 +139,8 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def export(store: Store, file: Path) -> pyarrow.Table:
-    """Writes the store as a Parquet file, which appears whole or not at all, and returns the table.
+def export(store: Store, file: Path) -> Exported:
+    """Writes the store as a Parquet file, which appears whole or not at all.
 
     Raises:
         UserError: the file cannot be written.
@@ -117,17 +149,11 @@ def export(store: Store, file: Path) -> pyarrow.Table:
 
     if file.is_dir():
         raise UserError(f"{file} is a folder.", "Name a file, such as runs.parquet.")
-    table = table_of(store)
-    partial = file.with_name(f".{file.name}.partial-{secrets.token_hex(4)}")
+    made, content = table_of(store), BytesIO()
+    pyarrow.parquet.write_table(made.table, content, compression="zstd")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        pyarrow.parquet.write_table(table, partial, compression="zstd")
-        sync(partial)
-        partial.replace(file)
+        write_whole(file, content.getvalue())
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"The store cannot be written to {file}: {reason}.", "Check space and permissions.") from None
-    finally:
-        if partial.exists():
-            partial.unlink()
-    return table
+    return made

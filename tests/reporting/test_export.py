@@ -1,6 +1,8 @@
 """``rsbench export``: pandas and pyarrow read back what the records say, whatever they say."""
 
 import json
+import re
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ from rsbench.cli import _main
 from rsbench.records import Store
 from rsbench.reporting.export import METADATA_KEY, SCHEMA_VERSION, export, schema
 
+TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=9)  # a record holds no control characters
 NUMBERS = st.floats(0, 100)
 METRICS = st.dictionaries(
     st.sampled_from(["val/top1", "test/top1", "val/AP50_ship", "val/IoU@0.5"]),
@@ -24,8 +27,8 @@ RUNS = st.lists(
     st.fixed_dictionaries(
         {
             "metrics": METRICS, "cost": COST, "seed": st.integers(-(2**40), 2**40),
-            "flags": st.lists(st.text(max_size=9)),
-            "title": st.text(min_size=1, max_size=9), "failed": st.booleans(), "lr": st.none() | NUMBERS,
+            "flags": st.lists(TEXTS),
+            "title": TEXTS.filter(bool), "failed": st.booleans(), "lr": st.none() | NUMBERS,
             "input_size": st.none() | st.integers(8, 2000), "parameters": st.none() | st.integers(0, 10**12),
             "started": st.datetimes().map(lambda t: t.isoformat() + "+00:00"),
         }
@@ -106,10 +109,72 @@ def test_facts_of_weights_machine_and_data_have_columns(make, tmp_path):
             environment={"rsbench": "0.1.0", "commit": "dd", "cpu": "some processor", "gpu": "some accelerator"},
         )
     )  # fmt: skip
-    [row] = export(store, tmp_path / "a.parquet").to_pylist()
+    [row] = export(store, tmp_path / "a.parquet").table.to_pylist()
     names = ("weights_digest", "weights_source", "split_sha256", "fingerprint", "version", "commit", "device")
     assert [row[name] for name in names] == ["aa", "url", "bb", "cc", "0.1.0", "dd", "cuda"]
     assert row["processor"] == "some accelerator"
+
+
+@pytest.mark.parametrize("schema_version", [1, 2])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cost": {"gflops": 10**400}}, {"cost": {"parameters": 10**30}}, {"seed": 2**70}, {"input_size": 2**40},
+        {"cost": {"parameters": True, "gflops": False}}, {"cost": {"parameters": "many", "gflops": [1]}},
+        {"weights": {"source": {"kind": ["x"]}, "digest": 5}}, {"environment": {"gpu": {"x": None}, "rsbench": 1}},
+        {"dataset": {"split_sha256": None, "fingerprint": 7}}, {"metrics": {"val/top1": 10**2}},
+    ],
+)  # fmt: skip
+def test_no_record_that_the_store_yields_ends_the_command(changes, schema_version, make, tmp_path, capsys):
+    """A value that no column holds leaves its run out, by name; the others are written."""
+    store = Store(tmp_path / "runs")
+    store.write(make(method="good/one"))
+    try:
+        odd = make(method="odd/one", **changes)
+        store.write(odd)
+    except ValueError:
+        return  # the record itself refuses it
+    if schema_version == 1:  # as an older rsbench wrote it
+        file = store.root / odd.id / "record.json"
+        about = json.loads(file.read_text())
+        del about["digest"]
+        file.write_text(json.dumps({**about, "schema_version": 1}))
+    yielded = {record.id for record in Store(store.root)}
+    assert _main(["export", "--results", str(store.root), "--out", str(tmp_path / "a.parquet")]) == 0
+    said = capsys.readouterr().err
+    written = pd.read_parquet(tmp_path / "a.parquet")
+    assert "good/one" in set(written["method"])
+    for run in yielded - set(written["id"]):
+        assert f"left out: run {run} has a value that its column cannot hold" in said
+    for row in written[written["method"] == "odd/one"].to_dict("records"):
+        assert pd.isna(row["parameters"]) and pd.isna(row["gflops"])
+
+
+DOC = Path(__file__).parents[2] / "docs" / "export.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=["pandas", "duckdb"])
+def test_the_examples_of_the_documentation_average_seeds_and_nothing_else(block, make, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("duckdb" if "duckdb" in block else "pandas")
+    store = Store(tmp_path / "runs")
+    checkpoints = [{"source": "checkpoint", "digest": name} for name in ("aaaa", "bbbb")]
+    kinds = [
+        *({"weights": weights} for weights in checkpoints), {"dataset": {"fingerprint": "other"}},
+        {"dataset": {"split_sha256": "other"}}, {"precision": "bf16"}, {"input_size": 64}, {"changed": {"lr": 1.0}},
+    ]  # fmt: skip
+    for number, changes in enumerate(kinds):
+        for seed in (0, 1):
+            store.write(make(seed=seed, identity={"n": number, "seed": seed}, **changes))
+    for seed in (0, 1, 2):  # drawn anew by each seed
+        store.write(make(seed=seed, method="random/nano", weights={"source": "random", "digest": f"d{seed}"}))
+    export(store, tmp_path / "runs.parquet")
+    monkeypatch.chdir(tmp_path)
+    shown = []
+    exec(block, {"print": shown.append})
+    [made] = shown
+    counts = (made["count"] if hasattr(made, "groupby") else made.df()["seeds"]).tolist()
+    assert sorted(counts) == [2] * len(kinds) + [3]
 
 
 def test_the_command_warns_of_broken_folders_and_writes_the_rest(made, make, tmp_path, capsys):

@@ -8,14 +8,15 @@ too light for a line on white paper.
 
 from __future__ import annotations
 
-import secrets
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rsbench.atomic import write_whole
 from rsbench.errors import UserError, near_miss
 
 if TYPE_CHECKING:
@@ -173,15 +174,11 @@ def save(figure: Figure, files: Mapping[str, Path]) -> list[Path]:
         "png": {"Software": None},
     }
     for ending, file in files.items():
-        partial = file.with_name(f".{file.name}.partial-{secrets.token_hex(4)}")
+        drawn = BytesIO()
+        with styled():
+            figure.savefig(drawn, format=ending, metadata=metadata[ending])
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with styled():
-                figure.savefig(partial, format=ending, metadata=metadata[ending])
-            partial.replace(file)
+            write_whole(file, drawn.getvalue())
         except OSError as error:
             raise UserError(f"The figure cannot be written to {file}: {error.strerror}.", "Check --out.") from None
-        finally:
-            if partial.exists():
-                partial.unlink()
     return list(files.values())
