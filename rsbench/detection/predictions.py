@@ -23,8 +23,10 @@ import pyarrow.parquet as pq
 
 from rsbench.datasets.detection import RLE
 from rsbench.detection.detections import Detections
-from rsbench.detection.matching import AREAS, Matches
+from rsbench.detection.matching import AREAS, EVERYWHERE, Matches
 from rsbench.detection.truth import Kind
+from rsbench.records.columns import check_columns, integers, lists, with_plain_keys
+from rsbench.records.predictions import KEYS
 
 METADATA_KEY = b"rsbench.detection"
 """Key of the metadata."""
@@ -41,6 +43,7 @@ FIELDS = (
 MASK_FIELDS = (("height", pa.int32()), ("width", pa.int32()), ("masks", pa.list_(pa.binary())))
 """Columns of files with masks."""
 
+_MOST = 2**31  # objects of a class in an image; sums of all images stay exact
 MATCH_COLUMNS = {"": ("hits", "ignored"), "box": ("box_hits", "box_ignored")}
 """Columns of the matches, and of those of the boxes where masks are scored."""
 
@@ -103,12 +106,21 @@ def about_of(schema: pa.Schema) -> About:
     """Returns what the metadata of a file or table say.
 
     Raises:
-        ValueError: they are not there.
+        ValueError: they are not there, or say something else.
     """
     if METADATA_KEY not in (schema.metadata or {}):
         raise ValueError("These are not predictions of detection: no classes are named.")
-    found = json.loads(schema.metadata[METADATA_KEY])
-    return About(tuple(found["classes"]), found["kind"], found["max_dets"])
+    try:
+        found = json.loads(schema.metadata[METADATA_KEY])
+    except ValueError:
+        raise ValueError("The metadata of the predictions are no JSON.") from None
+    try:
+        about = About(tuple(found["classes"]), found["kind"], found["max_dets"])
+    except (KeyError, TypeError):
+        about = About((), "bbox", 0)
+    if not about.classes or not all(isinstance(name, str) for name in about.classes):
+        raise ValueError("The classes in the metadata are no names.")
+    return about
 
 
 def match_columns(boxes: bool = False) -> tuple[str, ...]:
@@ -127,32 +139,34 @@ def read_matches(source: pa.Table | str | os.PathLike[str], part: str, boxes: bo
     Raises:
         ValueError: it has no such matches, or they do not fit together.
     """
-    names = match_columns(boxes)
+    names = (*KEYS, *match_columns(boxes))
     if not isinstance(source, pa.Table):
         with pq.ParquetFile(source) as file:
-            source = file.read(columns=[name for name in ("part", "item", *names) if name in file.schema_arrow.names])
+            source = file.read(columns=[name for name in names if name in file.schema_arrow.names])
     classes = about_of(source.schema).classes
-    if missing := set(names) - set(source.column_names):
-        raise ValueError(f"The predictions have no {', '.join(sorted(missing))}.")
-    # from_dlpack: to_numpy and to_pandas would import pandas, which takes longer than the rest of a table
-    table = source.take(pa.array([i for i, name in enumerate(source["part"].to_pylist()) if name == part], pa.int64()))
-    table = table.sort_by("image_id")
-    lists = {name: table[name].combine_chunks() for name in names[1:]}
-    if any(column.null_count or column.flatten().null_count for column in lists.values()):
-        raise ValueError("A value is missing.")
-    lengths = {name: np.from_dlpack(column.value_lengths()) for name, column in lists.items()}
-    values: dict[str, Any] = {name: np.from_dlpack(column.flatten()) for name, column in lists.items()}
-    _, _, _, of_image, hits, ignored = names
+    check_columns(source, names)
+    source = with_plain_keys(source)
+    image_ids = integers(source, "image_id")
+    rows = np.flatnonzero([name == part for name in source["part"].to_pylist()])
+    rows = rows[np.argsort(image_ids[rows], kind="stable")]
+    table = source.take(pa.array(rows.tolist(), pa.int64()))
+    *_, of_image, hits, ignored = names
+    found = {name: lists(table, name, fractions=name == "scores") for name in ("labels", "scores", *names[-3:])}
+    lengths = {name: own for name, (own, _) in found.items()}
+    values: dict[str, Any] = {name: own for name, (_, own) in found.items()}
     same = all(np.array_equal(lengths[name], lengths["labels"]) for name in ("scores", hits, ignored))
     if not same or (lengths[of_image] != len(classes) * len(AREAS)).any():
         raise ValueError("Labels, scores, matches and objects do not fit together.")
+    for name, most in (("labels", len(classes) - 1), (hits, EVERYWHERE), (ignored, EVERYWHERE), (of_image, _MOST)):
+        if len(values[name]) and not 0 <= values[name].min() <= values[name].max() <= most:
+            raise ValueError(f"{name}: a value is not from 0 to {most}.")
     return Matches(
         classes=classes,
         items=tuple(table["item"].to_pylist()),
-        image_ids=np.array(table["image_id"].to_pylist(), np.int64),
+        image_ids=image_ids[rows],
         ends=np.cumsum(lengths["labels"], dtype=np.int64),
-        labels=values["labels"],
-        scores=values["scores"].astype(np.float64),
+        labels=values["labels"].astype(np.int16),
+        scores=values["scores"],
         hits=values[hits],
         ignored=values[ignored],
         objects=values[of_image].reshape(-1, len(classes), len(AREAS)),

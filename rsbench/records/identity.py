@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from rsbench.records.characters import check_unicode
+
 
 def plain(value: Any, where: str = "value") -> Any:
     """Returns ``value`` as JSON has it: dict with string keys, list, str, int, float, bool or None.
@@ -21,14 +23,18 @@ def plain(value: Any, where: str = "value") -> Any:
     Raises:
         TypeError: JSON has no such value (a set, a path, a key that is no string). Nothing is turned into a
             string on the way: two different values could become one.
-        ValueError: NaN or an infinity.
+        ValueError: NaN or an infinity, or a text that is not valid Unicode.
     """
-    if value is None or isinstance(value, (str, bool)):
+    if isinstance(value, str):
+        check_unicode(value, where)
+        return value
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"{where} has the key {key!r}, which is not a string.")
+            check_unicode(key, f"a key of {where}")
         return {key: plain(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item, f"{where}[{index}]") for index, item in enumerate(value)]

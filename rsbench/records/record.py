@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from rsbench.records.characters import check_texts, visible
 from rsbench.records.identity import plain, run_id
 
 SCHEMA_VERSION = 2
@@ -23,6 +24,8 @@ def _json_object(value: Any) -> Any:
 
 
 Object = Annotated[dict[str, Any], BeforeValidator(_json_object)]
+Given = Annotated[dict[str, Any], BeforeValidator(lambda value: _json_object(visible(value)))]
+Told = Annotated[str, BeforeValidator(visible)]
 
 
 def utc_now() -> str:
@@ -34,10 +37,12 @@ class Record(BaseModel):
     """One run: what was asked, what it gave, and all that is needed to make it again.
 
     A value that is not known is absent (None, or no key); it is never zero. Objects in it are plain JSON, so that
-    a record read back equals the one written.
+    a record read back equals the one written. Texts hold no control characters but tab and newline: in ``reason``,
+    ``flags``, ``command`` and ``arguments``, which may quote others, they become visible escapes; elsewhere they are
+    refused.
 
     Args:
-        schema_version: of this layout; a reader refuses a newer one.
+        schema_version: of this layout, from 1; a reader refuses a newer one.
         id: ``run_id(identity)``.
         status: ``done``, ``failed`` or ``interrupted``.
         reason: why it is not done; None if it is.
@@ -50,7 +55,7 @@ class Record(BaseModel):
         changed: the settings that the caller changed from the protocol's own, with their new values.
         split: name of the partition.
         data: ``real``, or ``demo`` for procedural scenes.
-        dataset: fingerprint, split sha256, counts, classes.
+        dataset: fingerprint, split sha256, counts (items by part), classes.
         seed: of everything random in the run.
         precision: of the backbone's arithmetic, ``fp32`` or ``bf16``.
         input_size: side of the input in pixels.
@@ -75,10 +80,10 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION, strict=True)
     id: str
     status: Literal["done", "failed", "interrupted"]
-    reason: str | None = None
+    reason: Told | None = None
     method: str
     title: str
     task: str
@@ -95,10 +100,10 @@ class Record(BaseModel):
     metrics: dict[str, float] = Field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
     selected: Object = Field(default_factory=dict)
-    flags: list[str] = Field(default_factory=list)
+    flags: list[Told] = Field(default_factory=list)
     weights: Object = Field(default_factory=dict)
     preprocess: Object = Field(default_factory=dict)
-    arguments: Object = Field(default_factory=dict)
+    arguments: Given = Field(default_factory=dict)
     identity: Object
     timings: dict[str, float] = Field(default_factory=dict)
     cost: Object = Field(default_factory=dict)
@@ -106,12 +111,14 @@ class Record(BaseModel):
     environment: Object = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     digest: str | None = None
-    command: str = ""
+    command: Told = ""
     started: str
     finished: str
 
     @model_validator(mode="after")
     def _consistent(self) -> Record:
+        for field in type(self).model_fields:
+            check_texts(getattr(self, field), field)
         if self.id != run_id(self.identity):
             raise ValueError(f"id {self.id!r} is not the digest of the identity ({run_id(self.identity)!r})")
         if (self.status == "done") != (self.reason is None):
@@ -128,6 +135,9 @@ class Record(BaseModel):
                 raise ValueError(f"interval {key!r} has no metric")
             if not low <= high:
                 raise ValueError(f"interval {key!r} runs from {low} to {high}")
+        counts = self.dataset.get("counts", {})
+        if not isinstance(counts, dict) or not all(type(count) is int and count >= 0 for count in counts.values()):
+            raise ValueError("dataset.counts does not say how many items each part has")
         for name in ("started", "finished"):
             if datetime.fromisoformat(getattr(self, name)).utcoffset() != timedelta(0):
                 raise ValueError(f"{name} {getattr(self, name)!r} is not in UTC")

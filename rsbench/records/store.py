@@ -13,32 +13,23 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from rsbench.errors import UserError, near_miss
+from rsbench.records.characters import visible
 from rsbench.records.files import check_name, copy, link, old_name, sha256_of, sync
+from rsbench.records.folders import PREDICTIONS, RECORD, Folders
+from rsbench.records.predictions import PredictionFiles
 from rsbench.records.record import Record
 from rsbench.records.text import parse, sealed
-
-try:
-    import fcntl
-except ImportError:  # Windows: no lock, so one writer per run id at a time
-    fcntl = None  # type: ignore[assignment]
+from rsbench.records.trust import differ, leftovers, misnamed, several, trusted_copy
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
-
-RECORD = "record.json"
-PREDICTIONS = "predictions.parquet"
-_ABANDONED = 3600.0  # seconds
-
-Value = TypeVar("Value")
 
 
 class Store:
@@ -59,6 +50,8 @@ class Store:
         self.root = Path(root)
         self.broken: list[tuple[Path, str]] = []
         """Folders that the last iteration could not read, each with the reason."""
+        self.folders = Folders(self.root)
+        self._predictions = PredictionFiles(self.folders, lambda run: self.read(run))
 
     def write(
         self,
@@ -101,9 +94,9 @@ class Store:
             (temporary / RECORD).write_text(sealed(record, files), encoding="utf-8")
             sync(temporary / RECORD)
             sync(temporary)
-            with self._locked(write=True):
+            with self.folders.locked(write=True):
                 if record.status != "done" and self._done(record.id):
-                    return self._folder(record.id)
+                    return self.folders.path(record.id)
                 if final.exists():
                     shutil.rmtree(old, ignore_errors=True)
                     final.rename(old)
@@ -116,70 +109,70 @@ class Store:
             predictions.unlink()
         return final
 
-    @contextmanager
-    def _locked(self, *, write: bool) -> Iterator[None]:
-        """Holds the store's lock, which the system frees when a process dies.
-
-        Two writers that swap folders at once could lose one, and the list of a folder's names that is read while
-        one of them is changed may hold neither the old nor the new.
-        """
-        path = self.root / ".lock"
-        try:
-            file = path.open("w" if write else "r")
-        except OSError:
-            if write:
-                raise
-            yield  # nobody has written here, or the store was copied without its lock
-            return
-        with file:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
-            yield
-
     def _done(self, run: str) -> bool:
         """Whether there is a finished run of this id; it is called under the lock, so it must not list the store."""
         try:
-            return parse(self._text(run), run).status == "done"
+            return parse(self.folders.text(run), run).status == "done"
         except (UserError, ValueError, OSError):  # absent or unreadable: nothing worth keeping
             return False
 
-    def _folder(self, run: str) -> Path:
-        final = self.root / run
-        return final if final.exists() or not old_name(final).exists() else old_name(final)
-
-    def _open(self, run: str, read: Callable[[Path], Value]) -> Value:
-        for _ in range(20):  # the folder may be moved between finding and opening it
-            try:
-                return read(self._folder(run))
-            except FileNotFoundError:
-                continue
-        return read(self._folder(run))
-
-    def _text(self, run: str) -> str:
-        return self._open(run, lambda folder: (folder / RECORD).read_text(encoding="utf-8"))
-
     def ids(self) -> list[str]:
         """Returns the ids of all runs in the store, sorted."""
-        if not self.root.is_dir():
-            return []
-        with self._locked(write=False):
-            folders = [entry.name for entry in self.root.iterdir() if entry.is_dir()]
-        moved = [name[1:-4] for name in folders if name.startswith(".") and name.endswith(".old")]
-        return sorted({name for name in folders if not name.startswith(".")}.union(moved))
+        return self.folders.names()
 
     def read(self, run: str) -> Record:
         """Returns the record of the run with the id ``run``.
 
         Raises:
-            UserError: there is no such run, its record is of a newer schema, or it is not a record.
+            UserError: there is no such run, or its record is none: of a schema that is not known, changed, or that of
+                another run.
         """
+        if not run:
+            raise UserError("The id of a run is empty.", near_miss(run, self.ids()))
+        record = self._record(run)
+        if record.id != run:
+            raise UserError(f"The folder {run!r} in {self.root} {misnamed(record.id)}.", "Give the id.")
+        return record
+
+    def trusted(self, run: str) -> Record:
+        """Returns the record of a run after a look at all other folders: none of them may contradict it.
+
+        It is for commands that are given ids; those that go through the whole store leave such runs out anyway. It
+        reads the text of every record, which takes about 0.05 ms each, and checks those that name the run.
+
+        Raises:
+            UserError: as ``read``; or the store holds several records of the run that differ.
+        """
+        copies = {run: self.read(run)}
+        for folder in set(self.ids()) - {run}:
+            try:
+                if run in self.folders.text(folder) and (found := self._record(folder)).id == run:
+                    copies[folder] = found
+            except (UserError, OSError, ValueError):  # a folder that cannot be read contradicts nobody
+                continue
+        if differ(copies.values()):
+            reason = several(run, copies)
+            raise UserError(f"In {self.root} {reason}.", "Remove the wrong folders, or make the run again elsewhere.")
+        return copies[run]
+
+    def _record(self, folder: str) -> Record:
+        """Returns the record in a folder, of whatever run it is."""
+        path = self.root / folder / RECORD
         try:
-            text = self._text(run)
+            return parse(self.folders.text(folder), str(self.folders.path(folder) / RECORD))
         except (FileNotFoundError, NotADirectoryError):
-            if not self._folder(run).is_dir():
-                raise UserError(f"There is no run {run!r} in {self.root}.", near_miss(run, self.ids())) from None
-            raise UserError(f"The run {run!r} in {self.root} has no {RECORD}.", "Delete or mend the folder.") from None
-        return parse(text, str(self._folder(run) / RECORD))
+            if not self.folders.path(folder).is_dir():
+                raise UserError(f"There is no run {folder!r} in {self.root}.", near_miss(folder, self.ids())) from None
+            raise UserError(
+                f"The run {folder!r} in {self.root} has no {RECORD}.", "Delete or mend the folder."
+            ) from None
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{path} is not JSON: it is no UTF-8: {error.reason}.", "Delete or mend the folder."
+            ) from None
+        except (OSError, ValueError) as error:  # no permission, a folder of that name; an id that no file can have
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise UserError(f"{str(path)!r} cannot be read: {reason}.", "Delete or mend the folder.") from None
 
     def __iter__(self) -> Iterator[Record]:
         """Yields all records in the order in which they were started; what cannot be trusted goes to ``broken``.
@@ -188,37 +181,20 @@ class Store:
         those that a writer left half-written, and a run that is there several times: copies that say the same are
         left out, and where they differ nobody knows which is true, so all of them are.
         """
-        self.broken = [(path, "a run was being written here and never finished") for path in self._leftovers()]
+        self.broken = [(path, "a run was being written here and never finished") for path in leftovers(self.root)]
         found: dict[str, dict[str, Record]] = {}
         for folder in self.ids():
             try:
-                record = self.read(folder)
+                record = self._record(folder)
                 found.setdefault(record.id, {})[folder] = record
-            except (UserError, OSError, UnicodeDecodeError) as error:
-                message = error.message if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-                self.broken.append((self._folder(folder), message))
-        chosen = [self._one_of(run, copies) for run, copies in found.items()]
-        records = [record for record in chosen if record is not None]
+            except UserError as error:
+                self.broken.append((self.folders.path(folder), visible(error.message)))
+        records = []
+        for run, copies in found.items():
+            trusted, reasons = trusted_copy(run, copies)
+            records += [] if trusted is None else [trusted]
+            self.broken += [(self.folders.path(folder), visible(reason)) for folder, reason in reasons.items()]
         return iter(sorted(records, key=lambda record: (record.started, record.id)))
-
-    def _one_of(self, run: str, copies: Mapping[str, Record]) -> Record | None:
-        """Returns the record of a run from the folders that hold one; the others are broken."""
-        first = next(iter(copies.values()))
-        if any(_result(record) != _result(first) for record in copies.values()):
-            names = " and ".join(sorted(copies))
-            reason = f"the run {run} is there several times with different results (folders {names}); none is used"
-            self.broken += [(self._folder(folder), reason) for folder in sorted(copies)]
-            return None
-        for folder in sorted(set(copies) - {run}):
-            what = f"is a copy of the run {run}" if run in copies else f"holds the run {run}; rename it to the id"
-            self.broken.append((self._folder(folder), f"the folder {folder} {what}"))
-        return copies.get(run)
-
-    def _leftovers(self) -> list[Path]:
-        """Returns folders in which nobody has written for an hour; younger ones may belong to a writer at work."""
-        if not self.root.is_dir():
-            return []
-        return sorted(path for path in self.root.glob(".*.tmp-*") if _age(path) > _ABANDONED)
 
     def find(self, **filters: Any) -> list[Record]:
         """Returns the records whose fields equal ``filters``; a list, tuple or set means any of its members.
@@ -237,30 +213,26 @@ class Store:
         return [record for record in self if all(fits(record, *item) for item in filters.items())]
 
     def predictions(self, run: str, columns: Sequence[str] | None = None) -> pyarrow.Table | None:
-        """Returns the predictions of a run, or None where it left none.
+        """Returns the predictions of a run, or None where it left none; parts and items are strings.
+
+        The file is compared with its digest in the record, once for each run; records of schema 1 have none.
 
         Args:
             run: id.
             columns: read only these, as far as they are there; None reads all, masks of segmentation too.
 
         Raises:
-            UserError: there is no such run, or its predictions cannot be read.
+            UserError: there is no such run, its predictions cannot be read, or were changed after it was written.
         """
-        self.read(run)  # a wrong id is an error, absent predictions are not
-        import pyarrow.parquet
+        return self._predictions.read(run, columns)
 
-        def read(folder: Path) -> pyarrow.Table | None:
-            if (folder / RECORD).exists() and not (folder / PREDICTIONS).exists():
-                return None
-            with pyarrow.parquet.ParquetFile(folder / PREDICTIONS) as file:  # read_table would import pandas
-                names = file.schema_arrow.names
-                return file.read(columns=None if columns is None else [name for name in columns if name in names])
+    def columns(self, run: str) -> list[str]:
+        """Returns the names of the columns of a run's predictions; none where it left no predictions.
 
-        try:
-            return self._open(run, read)
-        except pyarrow.ArrowException as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"The predictions of run {run} cannot be read: {reason}", "Make the run again.") from None
+        Raises:
+            UserError: as ``predictions``.
+        """
+        return self._predictions.columns(run)
 
     def frame(self) -> pandas.DataFrame:
         """Returns one row per record: its scalar fields, then metrics and interval bounds as columns."""
@@ -278,16 +250,3 @@ class Store:
                 row |= {f"{key}/low": low, f"{key}/high": high}
             rows.append(row)
         return pandas.DataFrame(rows, columns=None if rows else [*scalars, "flags", "changed"])
-
-
-def _age(path: Path) -> float:
-    """Returns the seconds since anything was put into a folder; 0 if it is gone by now."""
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def _result(record: Record) -> tuple[Any, ...]:
-    """Returns what two records of one run must share; times, places and machines may differ."""
-    return record.status, record.metrics, record.intervals

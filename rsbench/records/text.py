@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rsbench.errors import UserError
+from rsbench.records.characters import visible
 from rsbench.records.record import SCHEMA_VERSION, Record
 
 
@@ -35,20 +36,17 @@ def parse(text: str, origin: str) -> Record:
     """Reads one record from its JSON text.
 
     Raises:
-        UserError: it is of a newer schema, no record, or one that was changed after it was written.
+        UserError: it is of a schema that this rsbench does not know, no record, or one that was changed after it was
+            written.
     """
     try:
         head = json.loads(text)
-        version = head.get("schema_version") if isinstance(head, dict) else None
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise UserError(
-                f"{origin} has schema version {version}; this rsbench reads up to {SCHEMA_VERSION}.",
-                "Read it with a newer rsbench.",
-            )
+        if isinstance(head, dict):
+            _check_version(head.get("schema_version"), origin)
         record = Record.model_validate(head)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "record"
+        where = visible(".".join(map(str, first["loc"]))) or "record"
         raise UserError(f"{origin} is not a record: {where}: {first['msg']}.", "Delete or mend the folder.") from None
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, brackets without end
         raise UserError(f"{origin} is not JSON: {error}.", "Delete or mend the folder.") from None
@@ -58,3 +56,13 @@ def parse(text: str, origin: str) -> Record:
             "Restore the file, or make the run again.",
         )
     return record
+
+
+def _check_version(version: Any, origin: str) -> None:
+    """Raises UserError unless the version is one that this rsbench reads: anything else may mean anything."""
+    if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:  # True is an int, and equals 1
+        newer = type(version) is int and version > SCHEMA_VERSION
+        raise UserError(
+            f"{origin} has schema version {json.dumps(version)[:40]}; this rsbench reads 1 to {SCHEMA_VERSION}.",
+            "Read it with a newer rsbench." if newer else "Delete or mend the folder.",
+        )

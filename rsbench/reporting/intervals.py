@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rsbench.metric_names import BOXES
 from rsbench.records import Record, Store
+from rsbench.records.predictions import KEYS, unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +82,8 @@ def _of_scores(found: Scored | None, metric: str, recorded: Sequence[float]) -> 
 class Predictions:
     """What the runs of a store left of each item; each column is read once, and masks are not.
 
+    What cannot be used is told from what is not there: it raises UserError, which names the run and the reason.
+
     Arrow's functions that take or give Python and NumPy values import pandas, which costs more than all the rest
     of a table; those used here do not.
     """
@@ -97,7 +100,7 @@ class Predictions:
         return self._table(run, column) is not None
 
     def _table(self, run: str, column: str) -> pyarrow.Table | None:
-        names = ("part", "item", column)
+        names = (*KEYS, column)
         if (run, column) not in self.tables:
             table = self.store.predictions(run, names)
             whole = table is not None and set(names) <= set(table.column_names) and len(table) > 0
@@ -107,15 +110,20 @@ class Predictions:
     def values(
         self, run: str, part: str, metric: str, ordered: bool = False
     ) -> tuple[pyarrow.ChunkedArray, NDArray[np.float64]] | None:
-        """Returns the items of a part and their values in percent; None where the run left none.
+        """Returns the items of a part, as strings, and their values in percent, finite; None where the run left none.
 
         Args:
             run: id.
             part: of the split.
             metric: name without the part.
             ordered: whether the items are sorted; else they come as they were written.
+
+        Raises:
+            UserError: the values are no numbers, or some are missing or not finite.
         """
         import numpy as np
+
+        from rsbench.records.columns import numbers
 
         table = self._table(run, metric)
         if table is None:
@@ -129,11 +137,23 @@ class Predictions:
         rows = np.flatnonzero(np.from_dlpack(parts.indices) == names.index(part))
         if rows[-1] - rows[0] + 1 != len(rows):  # parts are mixed
             return None if ordered else self.values(run, part, metric, ordered=True)
-        numbers = table[metric].slice(int(rows[0]), len(rows))
-        if numbers.null_count:
+        table = table.slice(int(rows[0]), len(rows))
+        try:
+            column = numbers(table, metric)
+        except ValueError as error:
+            raise unreadable(run, str(error)) from None
+        return table["item"], 100 * np.asarray(np.from_dlpack(column.combine_chunks()), dtype=np.float64)
+
+    def items(self, run: str, part: str) -> list[str] | None:
+        """Returns the items of a part in the order of the file; None where the run left no parts and items.
+
+        Raises:
+            UserError: what the run left cannot be read, or was changed after the run was written.
+        """
+        table = self.store.predictions(run, KEYS)
+        if table is None or not set(KEYS) <= set(table.column_names):
             return None
-        values = np.asarray(np.from_dlpack(numbers.cast("float64").combine_chunks()), dtype=np.float64)
-        return table["item"].slice(int(rows[0]), len(rows)), 100 * values
+        return [item for of, item in zip(*(table[name].to_pylist() for name in KEYS), strict=True) if of == part]
 
     def scores(self, runs: Sequence[str], part: str, boxes: bool = False) -> Scored | None:
         """Returns the scores of each run, and the interval of their mean over the runs, as fractions by name.
@@ -169,16 +189,24 @@ class Predictions:
             return None
 
     def matches(self, runs: Sequence[str], part: str, boxes: bool = False) -> list[Matches] | None:
-        """Returns the matches of the detections of each run; None where one left none."""
+        """Returns the matches of the detections of each run; None where one left none.
+
+        Raises:
+            UserError: what a run left cannot be read, or does not fit together.
+        """
         from rsbench.detection.predictions import match_columns, read_matches
 
-        names = ("part", "item", *match_columns(boxes))
-        tables = [self.store.predictions(run, names) for run in runs]
-        try:
-            found = [read_matches(table, part, boxes) for table in tables if table is not None]
-        except ValueError:
-            return None
-        return found if len(found) == len(runs) else None
+        names = {*KEYS, *match_columns(boxes)}
+        found = []
+        for run in runs:
+            table = self.store.predictions(run, sorted(names))
+            if table is None or not names <= set(table.column_names):
+                return None
+            try:
+                found.append(read_matches(table, part, boxes))
+            except ValueError as error:
+                raise unreadable(run, str(error)) from None
+        return found
 
     def _scores(self, runs: Sequence[str], part: str) -> Scored | None:
         if not any(self.has(run, "confusion") for run in runs):
@@ -195,19 +223,27 @@ class Predictions:
         """Returns the classes and what was counted on each tile, (runs, tiles, C, C) with the tiles in one order.
 
         None where a run left no counts, or those of other tiles or classes than the others.
+
+        Raises:
+            UserError: what a run left cannot be read, or is no counts of pixels of every item.
         """
         tables = [self._table(run, "confusion") for run in runs]
         if any(table is None for table in tables):
             return None
         import numpy as np
 
+        from rsbench.segmentation.metrics import score_names
         from rsbench.segmentation.predictions import class_names, confusions
 
-        try:
-            names = [class_names(table.schema) for table in tables if table is not None]
-            found = [confusions(table, part) for table in tables if table is not None]
-        except ValueError:  # not counts of pixels, or not of every item
-            return None
+        names, found = [], []
+        for run, table in zip(runs, tables, strict=True):
+            assert table is not None
+            try:
+                names.append(class_names(table.schema))
+                score_names(names[-1])  # refuses classes whose scores would have one name
+                found.append(confusions(table, part))
+            except ValueError as error:
+                raise unreadable(run, str(error)) from None
         orders = [sorted(range(len(items)), key=items.__getitem__) for items, _ in found]
         first = [found[0][0][row] for row in orders[0]]
         for own, (items, _), order in zip(names, found, orders, strict=True):

@@ -23,7 +23,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
+from rsbench.records.columns import check_columns, lists, with_plain_keys
 from rsbench.records.files import sync
+from rsbench.records.predictions import KEYS
 from rsbench.segmentation.metrics import confusion
 
 CONFUSION = "confusion"
@@ -183,11 +185,17 @@ def class_names(schema: pa.Schema) -> list[str]:
     """Returns the names of the classes, in label order, from the metadata of a file or table.
 
     Raises:
-        ValueError: they are not there.
+        ValueError: they are not there, or are no names.
     """
     if _KEY not in (schema.metadata or {}):
         raise ValueError("These are not predictions of segmentation: no classes are named.")
-    return list(json.loads(schema.metadata[_KEY]))
+    try:
+        found = json.loads(schema.metadata[_KEY])
+    except ValueError:
+        raise ValueError("The classes in the metadata are no JSON.") from None
+    if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
+        raise ValueError("The classes in the metadata are no names.")
+    return found
 
 
 def confusions(source: pa.Table | str | os.PathLike[str], part: str) -> tuple[list[str], NDArray[np.int64]]:
@@ -201,18 +209,21 @@ def confusions(source: pa.Table | str | os.PathLike[str], part: str) -> tuple[li
         The items, and int64 (N, C, C), row truth, column prediction; in the order of the file.
 
     Raises:
-        ValueError: the counts of a tile are missing or are not C x C.
+        ValueError: a column is missing or holds something else; the counts of a tile are missing or are not C x C.
     """
+    names = (*KEYS, CONFUSION)
     if not isinstance(source, pa.Table):
         with pq.ParquetFile(source) as file:
-            source = file.read(columns=["part", "item", CONFUSION])
-    # from_dlpack: to_numpy and to_pandas would import pandas, which takes longer than the rest of a table
+            source = file.read(columns=[name for name in names if name in file.schema_arrow.names])
     classes = len(class_names(source.schema))
+    check_columns(source, names)
+    source = with_plain_keys(source)
     rows = [row for row, name in enumerate(source["part"].to_pylist()) if name == part]
-    column = source[CONFUSION].combine_chunks()
-    ends = np.from_dlpack(column.offsets)
-    if column.null_count or column.values.null_count or (np.diff(ends) != classes * classes).any():
+    try:
+        lengths, counts = lists(source, CONFUSION)
+    except ValueError as error:
+        raise ValueError(f"The counts of tiles cannot be read: {error}") from None
+    if (lengths != classes * classes).any() or (counts < 0).any():
         raise ValueError(f"The counts of a tile are not those of {classes} classes.")
-    counts = np.from_dlpack(column.flatten()).reshape(-1, classes, classes)
     items = source["item"].to_pylist()
-    return [items[row] for row in rows], np.array(counts[rows], dtype=np.int64)
+    return [items[row] for row in rows], counts.reshape(-1, classes, classes)[rows]

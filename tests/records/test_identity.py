@@ -80,6 +80,12 @@ def test_a_number_that_is_not_finite_has_no_id(value):
         run_id({"lr": value})
 
 
+@pytest.mark.parametrize("identity", [{"lr": "\ud800"}, {"\udfff": 1}, {"a": [{"b": "x\udc80"}]}])
+def test_a_text_that_is_no_unicode_has_no_id(identity):
+    with pytest.raises(ValueError, match="not valid Unicode"):
+        run_id(identity)
+
+
 @pytest.mark.parametrize("value", [{1, 2}, b"x", object(), {1: "x"}, np.zeros(2)])
 def test_what_json_does_not_have_is_refused(value):
     with pytest.raises(TypeError):

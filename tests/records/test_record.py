@@ -3,12 +3,16 @@
 import math
 import subprocess
 import sys
+import unicodedata
 from types import MappingProxyType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rsbench.records import Record
+from rsbench.records.characters import check_texts, visible
 
 
 def test_a_record_read_back_equals_the_one_written(make):
@@ -40,11 +44,54 @@ def test_a_record_read_back_equals_the_one_written(make):
         ({"weights": {"path": object()}}, "JSON does not have"),
         ({"data": "fake"}, "data"),
         ({"colour": "red"}, "colour"),
+        ({"dataset": {"counts": [1, 2]}}, "how many items"),
+        ({"dataset": {"counts": "abc"}}, "how many items"),
+        ({"dataset": {"counts": None}}, "how many items"),
+        ({"dataset": {"counts": {"train": "many"}}}, "how many items"),
+        ({"dataset": {"counts": {"train": -1}}}, "how many items"),
+        ({"dataset": {"counts": {"train": True}}}, "how many items"),
+        ({"dataset": {"counts": {"train": 1.5}}}, "how many items"),
+        ({"changed": {"x": "\ud800"}}, "not valid Unicode"),
+        ({"cost": {"\udfff": 1}}, "not valid Unicode"),
+        ({"title": "\ud800"}, "not valid Unicode"),
+        ({"timings": {"\ud800": 1.0}}, "not valid Unicode"),
+        ({"title": "T\x1b[31mred"}, "title holds the control character"),
+        ({"method": "a\x00/b"}, "method holds the control character"),
+        ({"weights": {"names": ["a", {"b": "\x9b2J"}]}}, r"weights\.names\[1\]\.b holds the control character"),
+        ({"dataset": {"\r": 1}}, "a key of dataset holds the control character"),
+        ({"schema_version": 0}, "schema_version"),
+        ({"schema_version": True}, "schema_version"),
+        ({"schema_version": 3}, "schema_version"),
     ],
 )
 def test_what_is_not_a_record_is_refused(make, changes, match):
     with pytest.raises(ValidationError, match=match):
         make(**changes)
+
+
+@pytest.mark.parametrize("field", ["reason", "command", "flags", "arguments"])
+def test_what_quotes_others_shows_their_control_characters(make, field):
+    text, shown = "\x1b]0;title\x07 a\tb\nc \udce9 ✓", r"\x1b]0;title\x07 a" + "\tb\nc " + r"\udce9 ✓"
+    given = {"flags": [text], "arguments": {"given": {"checkpoint": text}}}.get(field, text)
+    record = make(status="failed", **{"reason": "why", field: given})
+    expected = {"flags": [shown], "arguments": {"given": {"checkpoint": shown}}}.get(field, shown)
+    assert getattr(record, field) == expected
+    assert Record.model_validate_json(record.model_dump_json()) == record
+
+
+@given(st.text(st.characters(), max_size=20))  # halves of surrogate pairs, too
+def test_no_text_rewrites_a_screen_or_is_lost(text):
+    shown = visible(text)
+    shown.encode()
+    assert not [one for one in shown if unicodedata.category(one) == "Cc" and one not in "\t\n"]
+    assert visible(shown) == shown
+    clean = all(unicodedata.category(one) not in ("Cc", "Cs") or one in "\t\n" for one in text)
+    assert (shown == text) == clean
+    if clean:
+        check_texts({text: [text]}, "x")
+    else:
+        with pytest.raises(ValueError, match="x"):
+            check_texts([text], "x")
 
 
 def test_a_record_cannot_be_changed(make):

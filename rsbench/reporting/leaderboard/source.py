@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from rsbench.errors import UserError
 from rsbench.records import Record, Store
-from rsbench.records.files import old_name
-from rsbench.records.store import PREDICTIONS, RECORD
+from rsbench.records.folders import RECORD
 
 if TYPE_CHECKING:
     import pyarrow
@@ -42,25 +41,23 @@ class ReadOnce(Store):
         return self.records.get(run) or super().read(run)
 
     def predictions(self, run: str, columns: Sequence[str] | None = None) -> pyarrow.Table | None:
-        """As ``Store.predictions``; None also where the run left nothing of ``columns`` but parts and items."""
+        """As ``Store.predictions``; None also where the run left nothing of ``columns`` but parts and items.
+
+        Parts and items alone are had by asking for these alone.
+        """
         known = self._left(run)
-        if columns is not None and not known & (set(columns) - _KEYS):
+        wanted = set(columns or ()) - _KEYS
+        if wanted and not known & wanted:
             return None
         return super().predictions(run, columns)
 
     def _left(self, run: str) -> set[str]:
         """Returns the names of the columns that a run left; none where it left no predictions."""
         if run not in self._columns:
-            import pyarrow.parquet
-
             try:
-                with pyarrow.parquet.ParquetFile(self.file(run, PREDICTIONS)) as file:
-                    self._columns[run] = set(file.schema_arrow.names)
-            except FileNotFoundError:
-                self._columns[run] = set()
-            except pyarrow.ArrowException as error:
-                reason = str(error).splitlines()[0]
-                self._columns[run] = UserError(f"The predictions of run {run} cannot be read: {reason}")
+                self._columns[run] = set(self.columns(run))
+            except UserError as error:
+                self._columns[run] = error
         found = self._columns[run]
         if isinstance(found, UserError):
             raise found
@@ -68,5 +65,4 @@ class ReadOnce(Store):
 
     def file(self, run: str, name: str = RECORD) -> Path:
         """Returns where a file of a run lies, also while another run takes its place."""
-        folder = self.root / run
-        return (folder if folder.exists() else old_name(folder)) / name
+        return self.folders.path(run) / name
