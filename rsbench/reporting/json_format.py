@@ -20,8 +20,9 @@ Keys, which stay as they are within a ``schema_version``; what is absent is null
   ``against_best``, ``untested`` (a test was to be made, and the runs left too little for one), ``verdict``,
   ``remarks``. Numbers are in percent and rounded as printed.
 - ``against_best``, or null where nothing was tested: ``difference`` (the row's mean minus the best one's), ``low``,
-  ``high`` (95 % interval over items), ``p`` (over items), ``p_seeds`` (Welch's test over seeds; null where a row has
-  one seed), ``corrected`` (the larger p after Holm), ``test`` (the name of that over items), ``shown`` (at 5 %).
+  ``high`` (95 % interval over items), ``p`` (over items), ``p_seeds`` (Welch's test over seeds; null where a row
+  has one seed, or no seed changes anything), ``corrected`` (the larger p after Holm), ``test`` (the name of that over
+  items), ``shown`` (at 5 %).
 - a verdict, or null: ``kind`` (``reproduced``, ``differs``, ``not comparable``, ``not run``), ``text``, ``why``,
   ``difference`` (measured minus published), ``column`` (of a published cell: the measured column that it is from).
 - ``notes``, ``warnings``: sentences.

@@ -105,8 +105,7 @@ def test_a_row_may_begin_with_what_a_row_before_it_could_take_for_an_argument(tm
         text = render(build_table(1, store), "latex")
         (tmp_path / f"table{first}.tex").write_text(text)
         assert not re.search(r"(\\\\|rule)\s*\n\s*[\[*]", text)
-    log = compile_tex(tmp_path, "".join(f"\\input{{table{first}.tex}}\n" for first in range(len(FIRST))))
-    assert "undefined" not in log.replace("There were undefined references", "")
+    compile_tex(tmp_path, "".join(f"\\input{{table{first}.tex}}\n" for first in range(len(FIRST))))
 
 
 @needs_tex
@@ -183,6 +182,20 @@ def test_names_of_macros_are_those_of_the_documentation(full):
     assert texts[r"\rsbTableOneImagenetSwinBEurosatPaperSecoValVerdict"] == "reproduced"
     assert texts[r"\rsbTableOneDemoCtxmimNanoEurosatPaperSecoValMean"] == "33.30"
     assert r"\rsbTableOneCtxmimSwinBEurosatPaperSecoValMean" not in texts  # a user's checkpoint is another row
+
+
+@pytest.mark.parametrize("other", [{"input_size": 64}, {"dataset": {"split_sha256": "b" * 64}}])
+def test_the_name_of_a_divided_column_is_gone_and_names_no_other_number(tmp_path, other):
+    store = Store(tmp_path)
+    about = {"method": "ctxmim/swin_b", "title": "CtxMIM"}
+    store.write(table_cases.make(**about, metrics={"val/top1": 50.0}))
+    name = r"\rsbTableOneCtxmimSwinBEurosatPaperSecoValMean"
+    before = macros(build_table(1, store)).texts
+    assert before[name] == "50.00"
+    store.write(table_cases.make(**about, seed=1, metrics={"val/top1": 60.0}, **other))
+    after = macros(build_table(1, store)).texts
+    assert {text for key, text in after.items() if key.endswith("Mean")} == {"50.00", "60.00"}
+    assert not {key for key in before if "PaperSecoVal" in key} & set(after)
 
 
 ID = st.text(alphabet="abAB1_-/@. ", min_size=1, max_size=6)
