@@ -103,16 +103,18 @@ def precision_recall(
     plugin: Plugins = None,
 ) -> None:
     """Draw precision over recall, by the rule of COCO, of one class or as the mean over classes."""
-    from rsbench.reporting.figures.precision_recall import draw_precision_recall, lines_of
+    from rsbench.reporting.figures.precision_recall import draw_precision_recall, lines_of, overlapping
     from rsbench.reporting.figures.runs import heading, shared_heading
     from rsbench.reporting.figures.style import width_of
 
     inches = width_of(width)
     lines, records = lines_of(_store(results), runs, part, classes or (), iou, boxes)
     task = registry(plugin).task(records[0].task).title
-    what = ", ".join(classes) if classes and len(records) > 1 else "" if classes else "mean over classes"
+    of_what = ", ".join(classes) if classes and len(records) > 1 else "" if classes else "mean over classes"
     above = heading(records[0], task) if len(records) == 1 else shared_heading(records, task)
-    drawn = draw_precision_recall(lines, iou, f"{above} ({', '.join(filter(None, (part, what)))})", inches)
+    scored = "boxes" if boxes else ""  # the title of the task may say masks
+    above += f" ({', '.join(filter(None, (scored, part, of_what)))})"
+    drawn = draw_precision_recall(lines, iou, above, inches, overlapping(records, boxes))
     _write(drawn, out, "precision-recall")
 
 
@@ -128,11 +130,12 @@ def learning_curves(
 ) -> None:
     """Draw losses over epochs; seeds are averaged, in a band from the lowest to the highest."""
     from rsbench.records import Store
-    from rsbench.reporting.figures.learning_curves import curves_of, draw_learning_curves
+    from rsbench.reporting.figures.learning_curves import curves_of, draw_learning_curves, is_pretraining
     from rsbench.reporting.figures.style import width_of
 
     inches = width_of(width)
-    store = Store(results) if results.is_dir() else None
+    ids = [source for source in sources if not is_pretraining(Path(source)) and not Path(source).is_dir()]
+    store = Store(results_folder(results)) if ids or results.is_dir() else None
     titles = {name: task.title for name, task in registry(plugin).tasks.items.items()}
     found = curves_of(store, sources, tuple(dict.fromkeys(loss or ("loss",))), titles)
     _write(draw_learning_curves(found.curves, found.heading, logarithmic, inches), out, "learning-curves")

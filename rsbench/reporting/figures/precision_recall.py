@@ -124,6 +124,11 @@ def lines_of(
     return found, records
 
 
+def overlapping(records: Sequence[Record], boxes: bool) -> str:
+    """Returns what the lines of these runs overlap with objects, ``mask`` or ``box``; they are of one task."""
+    return "mask" if records[0].kind == "instance-segmentation" and not boxes else "box"
+
+
 def _matches(store: Store, run: str, part: str, boxes: bool) -> Matches:
     table = store.predictions(run, ["part", "item", *match_columns(boxes)])
     if table is None:
@@ -139,7 +144,9 @@ def _matches(store: Store, run: str, part: str, boxes: bool) -> Matches:
     return matches
 
 
-def draw_precision_recall(lines: Sequence[Line], iou: float, heading: str = "", width: float = SINGLE) -> Figure:
+def draw_precision_recall(
+    lines: Sequence[Line], iou: float, heading: str = "", width: float = SINGLE, what: str = ""
+) -> Figure:
     """Returns the figure.
 
     Args:
@@ -147,6 +154,7 @@ def draw_precision_recall(lines: Sequence[Line], iou: float, heading: str = "", 
         iou: overlap from which a detection is right, for the legend.
         heading: a line above.
         width: in inches.
+        what: overlaps, for the legend: ``mask`` or ``box``.
 
     Raises:
         UserError: there are more lines than can be told apart.
@@ -164,7 +172,7 @@ def draw_precision_recall(lines: Sequence[Line], iou: float, heading: str = "", 
         top = next(bound for bound in (0.05, 0.1, 0.2, 0.5, 1.0) if highest <= bound)  # low curves are seen, too
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01 * top, 1.02 * top), xlabel="recall", ylabel="precision")
         figure.legend(
-            title=f"AP at IoU {iou:.2f}",
+            title=f"{what} AP at IoU {iou:.2f}".lstrip(),
             title_fontsize=7,
             loc="outside right center" if beside else "outside lower center",
         )

@@ -1,14 +1,18 @@
 """Learning curves: what is averaged over seeds, pretrainings that are done or at work, and what is refused."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rsbench.cli import _main
 from rsbench.errors import UserError
 from rsbench.records import Store
-from rsbench.reporting.figures.learning_curves import curves_of, draw_learning_curves
+from rsbench.reporting.figures.learning_curves import Curve, curves_of, draw_learning_curves
+from rsbench.reporting.figures.log_scale import log_ticks
 
 
 @pytest.fixture
@@ -61,7 +65,8 @@ def test_what_differs_in_more_than_the_seed_is_not_averaged(store, write, change
     runs = [write(0), write(1, **change, **({} if shorter else {"identity": {"other": str(change)}}))]
     found = curves_of(store, runs, ("loss",))
     assert len(found.curves) == 2
-    assert len({curve.name for curve in found.curves}) == (1 if shorter else 2)
+    names = [curve.name for curve in found.curves]
+    assert names == ["Made, up, epochs=4", "Made, up, epochs=3"] if shorter else len(set(names)) == 2
 
 
 def test_one_seed_twice_is_two_curves(store, write):
@@ -92,6 +97,79 @@ def test_pretrainings_that_differ_in_the_seed_are_averaged_and_their_losses_have
     figure.canvas.draw()
     [heading] = [text for text in figure.texts if text.get_text() == "pretraining"]
     assert all(heading.get_window_extent().y0 >= axes.get_window_extent().y1 for axes in figure.axes)
+
+
+def test_pretrainings_of_one_name_say_what_differs_or_where_they_lie(tmp_path):
+    (tmp_path / "deep").mkdir()
+    ratios = [str(pretraining(tmp_path / f"m{n}", mask_ratio=0.01 * n, crop=1)) for n in (60, 75)]
+    assert [curve.name for curve in curves_of(None, ratios, ("loss",)).curves] == [
+        "CtxMIM, re-implemented, nano, mask_ratio=0.6", "CtxMIM, re-implemented, nano, mask_ratio=0.75"
+    ]  # fmt: skip
+    longer = [str(pretraining(tmp_path / f"e{n}", epochs=n)) for n in (3, 4)]
+    assert [curve.name[-8:] for curve in curves_of(None, longer, ("loss",)).curves] == ["epochs=3", "epochs=4"]
+    twice = [str(pretraining(tmp_path / name)) for name in ("one", "deep/one", "two")]  # one seed, one set of options
+    assert [curve.name.rpartition(", ")[2] for curve in curves_of(None, twice, ("loss",)).curves] == [
+        f"{tmp_path.name}/one", "deep/one", f"{tmp_path.name}/two"
+    ]  # fmt: skip
+    many = [str(pretraining(tmp_path / f"o{n}", **dict.fromkeys("abcdef", n))) for n in range(2)]
+    assert [curve.name.rpartition(", ")[2] for curve in curves_of(None, many, ("loss",)).curves] == ["o0", "o1"]
+
+
+def test_a_history_that_lacks_a_loss_or_holds_no_numbers_is_the_users_error(store, write, tmp_path):
+    ragged = write(0, history=[*losses(0), {"lr": 0.1}])
+    with pytest.raises(UserError, match=r"no loss 'loss' in epoch 5"):
+        curves_of(store, [ragged], ("loss",))
+    for number, epochs in enumerate(([1], [{"loss": "low"}], [{"loss": None}], {"loss": 1}, [[1.0]])):
+        folder = pretraining(tmp_path / f"p{number}")
+        about = json.loads((folder / "provenance.json").read_text())
+        (folder / "provenance.json").write_text(json.dumps({**about, "losses_per_epoch": epochs}))
+        with pytest.raises(UserError, match="not what rsbench pretrain writes"):
+            curves_of(None, [str(folder)], ("loss",))
+
+
+def drawn(figure):
+    """Numbers of both axes that are seen, with their places."""
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    return [
+        [(text.get_text(), text.get_window_extent()) for text in axis.get_ticklabels(which="both") if text.get_text()
+         and axis.get_view_interval()[0] <= text.get_position()[n] <= axis.get_view_interval()[1]]
+        for n, axis in enumerate((axes.xaxis, axes.yaxis))
+    ]  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(low=st.floats(1e-6, 10), span=st.floats(1.0005, 1e7), down=st.integers(1, 3))
+def test_numbers_of_a_logarithmic_scale_do_not_touch(low, span, down):
+    values = {f"loss{n}": np.geomspace(low, low * span, 9)[None] for n in range(down)}
+    labels = drawn(draw_learning_curves([Curve("a", values)], "heading", logarithmic=True))[1]
+    assert len(labels) >= 2 or span > 1e4
+    places = sorted((box for _, box in labels), key=lambda box: box.y0)
+    assert all(below.y1 <= above.y0 for below, above in pairwise(places))
+
+
+def test_ticks_of_a_logarithmic_scale_are_round_and_within_it():
+    for low, high in ((0.09, 3.2), (0.9, 1.2), (1e-4, 1e4), (3.0, 3.01)):
+        found = log_ticks(low, high, 0.12)
+        assert 2 <= len(found) <= 9 and all(low <= tick <= high for tick in found)
+        assert all(len(f"{tick:g}") <= 6 for tick in found)
+
+
+def test_epochs_are_whole_and_one_alone_stands_in_the_middle():
+    for epochs, expected in ((1, ["1"]), (2, ["1", "2"]), (3, ["1", "2", "3"])):
+        figure = draw_learning_curves([Curve("a", {"loss": np.linspace(2, 1, epochs)[None]})])
+        assert [text for text, _ in drawn(figure)[0]] == expected
+    assert draw_learning_curves([Curve("a", {"loss": np.ones((1, 1))})]).axes[0].get_xlim() == (0.5, 1.5)
+
+
+def test_names_that_are_wider_than_the_figure_are_folded():
+    curves = [Curve(f"CtxMIM, re-implemented, nano, a_long_option={n}, another_option=12345 (3 seeds)",
+                    {"loss": np.ones((1, 3))}) for n in range(4)]  # fmt: skip
+    figure = draw_learning_curves(curves)
+    figure.canvas.draw()
+    [legend] = figure.legends
+    assert legend.get_window_extent().x0 >= 0 and legend.get_window_extent().x1 <= figure.bbox.x1
+    assert not legend.get_window_extent().overlaps(figure.axes[0].get_tightbbox())
 
 
 def test_a_pretraining_at_work_is_drawn_up_to_its_last_whole_epoch(tmp_path):
@@ -137,4 +215,8 @@ def test_the_command_takes_runs_or_folders(store, write, tmp_path, capsys):
     assert _main([*given, str(tmp_path / "b.png"), "--width", "double", "--log"]) == 0
     assert (tmp_path / "b.pdf").is_file()
     assert _main(["figure", "learning-curves", run, "--results", nowhere, "--out", out]) == 2
-    assert run in capsys.readouterr().err
+    assert "nowhere does not exist" in capsys.readouterr().err
+    assert _main(["figure", "learning-curves", run, str(folder), "--results", nowhere, "--out", out]) == 2
+    assert "nowhere does not exist" in capsys.readouterr().err
+    assert _main(["figure", "learning-curves", str(tmp_path), "--results", nowhere, "--out", out]) == 2
+    assert "is no pretraining" in capsys.readouterr().err

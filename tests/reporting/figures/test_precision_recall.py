@@ -132,3 +132,20 @@ def test_a_low_curve_fills_the_figure_and_lines_carry_marker_and_style(tmp_path)
         assert not legend.get_window_extent().overlaps(axes.get_window_extent())
     with pytest.raises(UserError, match="36 lines"):
         draw_precision_recall([Line(str(n), np.zeros(101)) for n in range(36)], 0.5)
+
+
+def test_the_figure_says_whether_it_shows_boxes_or_masks(store, write, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("rsbench.reporting.figures.style.save", lambda figure, _: drawn.append(figure) or [])
+    masks, boxes = write(0, ("segm", "bbox"), task="vhr10-seg"), write(1, task="vhr10-det")
+    given = ["figure", "precision-recall", "--results", str(store.root), "--out", str(tmp_path)]
+    for run, more, title, heading in (
+        (masks, [], "mask AP at IoU 0.50", "(val, mean over classes)"),
+        (masks, ["--boxes"], "box AP at IoU 0.50", "(boxes, val, mean over classes)"),
+        (boxes, [], "box AP at IoU 0.50", "(val, mean over classes)"),
+    ):
+        assert _main([*given, run.id, *more]) == 0
+        [legend] = drawn[-1].legends
+        assert legend.get_title().get_text() == title
+        above = " ".join(drawn[-1].get_suptitle().split())
+        assert above.endswith(heading)
