@@ -28,6 +28,13 @@ def spoiled(tmp_path, make, hits):
 
     said[edit(run(1), schema_version=99)] = "schema version 99"
     said[edit(run(2), metrics={"val/top1": 99.4321})] = "changed after it was written"
+    said[edit(run(7), schema_version="99")] = 'schema version "99"'
+    said[edit(run(8), dataset={"counts": "abc"})] = "how many items"
+    said[edit(run(9), changed={"x": "\ud800"})] = "not valid Unicode"
+    said[edit(run(10), title="\x1b[2J")] = "control character"
+    latin = run(11)
+    (latin / "record.json").write_bytes((latin / "record.json").read_bytes().replace(b"random", b"r\xe4ndom"))
+    said[latin.name] = "is no UTF-8"
     half = run(3)
     (half / "record.json").write_text((half / "record.json").read_text()[:300])
     said[half.name] = "is not JSON"
@@ -69,6 +76,15 @@ def test_what_cannot_be_trusted_is_named_and_the_rest_is_used(spoiled, capsys, m
             out += (tmp_path / path).read_bytes().decode(errors="replace")
     assert "99.43" not in out
     assert "87.65" not in out
+
+
+def test_what_cannot_be_trusted_is_refused_by_its_id(spoiled, capsys):
+    store, said = spoiled
+    good = next(iter(store)).id
+    for folder, reason in said.items():
+        if reason != "several times with different results":  # that takes a look at all folders
+            assert _main(["compare", good, folder, "--results", str(store.root)]) == 2
+            assert folder in capsys.readouterr().err
 
 
 def test_a_single_run_that_was_changed_is_refused_by_name(spoiled, capsys):
