@@ -28,6 +28,7 @@ imagenet = Method(
             licence="BSD-3-Clause",
             pretraining_data=("imagenet-1k",),
             note="timm resnet50.tv_in1k, torchvision's IMAGENET1K_V1 (top-1 76.1 on ImageNet).",
+            cites=("he2016resnet",),
         ),
         "vit_b": Weights(
             architecture="vit_b",
@@ -47,6 +48,7 @@ imagenet = Method(
             licence="Apache-2.0",
             pretraining_data=("imagenet-21k", "imagenet-1k"),
             note="timm vit_base_patch16_224.augreg_in21k_ft_in1k: has seen ImageNet-21k, unlike ResNet-50 and Swin-B.",
+            cites=("steiner2022augreg",),
         ),
         "vit_l": Weights(
             architecture="vit_l",
@@ -61,6 +63,7 @@ imagenet = Method(
             pretraining_data=("imagenet-21k", "imagenet-1k"),
             note="timm vit_large_patch16_224.augreg_in21k_ft_in1k: has seen ImageNet-21k, unlike ResNet-50 and Swin-B. "
             + UNPINNED,
+            cites=("steiner2022augreg",),
         ),
         "swin_b": Weights(
             architecture="swin_b",
@@ -75,6 +78,7 @@ imagenet = Method(
             licence="MIT",
             pretraining_data=("imagenet-1k",),
             note=f"timm swin_base_patch4_window7_224.ms_in1k. {UNPINNED}",
+            cites=("liu2021swin",),
         ),
     },
     citation=r"""@inproceedings{he2016resnet,

@@ -82,6 +82,14 @@ class Method:
         for variant in self.variants:
             check_name(variant, f"Method {self.name!r}: variant")
         object.__setattr__(self, "variants", MappingProxyType(dict(self.variants)))
+        keys = re.findall(r"@\s*\w+\s*\{\s*([^\s,]+)\s*,", self.citation)
+        for variant, weights in self.variants.items():
+            for key in weights.cites:
+                if key not in keys:
+                    raise UserError(
+                        f"Method {self.name!r}: {variant} cites {key!r}, which its citation lacks.",
+                        near_miss(key, keys),
+                    )
         if self.default and self.default not in self.variants:
             raise UserError(
                 f"Method {self.name!r}: the default {self.default!r} is no variant.",

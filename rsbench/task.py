@@ -121,6 +121,7 @@ class Split:
             same for the same files (``Lazy`` imports the function when it is called).
         package: dotted name of the package that holds the file.
         origin: where the partition comes from, in a sentence.
+        citation: BibTeX of the work that it comes from; empty where that is the dataset's own, or rsbench drew it.
 
     Raises:
         UserError: neither or both of ``file`` and ``draw``, or a digest or counts without a file.
@@ -133,6 +134,7 @@ class Split:
     draw: Callable[[Path], Any] | None = None
     package: str = "rsbench.tasks.splits"
     origin: str = ""
+    citation: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", MappingProxyType(dict(self.counts)))

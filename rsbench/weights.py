@@ -108,6 +108,7 @@ class Weights:
         pretraining_data: what the weights have seen, as ``dataset`` or ``dataset/split``; a task whose name
             matches is flagged as contaminated.
         note: one sentence that belongs beside every number made with these weights.
+        cites: keys of those entries of the method's citation that are about these weights; all of them when empty.
     """
 
     architecture: str | Callable[..., Any]
@@ -127,6 +128,7 @@ class Weights:
     size_bytes: int | None = None
     pretraining_data: tuple[str, ...] = ()
     note: str = ""
+    cites: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kwargs", MappingProxyType(dict(self.kwargs)))

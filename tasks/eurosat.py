@@ -18,6 +18,12 @@ eurosat = Task(
             sha256="a80d061f59ca646a1f15d8418a193db419346075c5b60142cb55467b90db74cc",
             counts={"train": 16200, "val": 5400, "test": 5400},
             origin="The lists that SeCo used, first published with Neumann et al. 2019; EuroSAT has no official split.",
+            citation=r"""@article{neumann2019indomain,
+  title   = {In-domain representation learning for remote sensing},
+  author  = {Neumann, Maxim and Pinto, Andr{\'e} Susano and Zhai, Xiaohua and Houlsby, Neil},
+  journal = {arXiv preprint arXiv:1911.06721},
+  year    = {2019}
+}""",
         ),
     ),
     protocols=PROTOCOLS,

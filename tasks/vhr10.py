@@ -11,6 +11,16 @@ _SPLITS = (
         sha256="441554ddca7e150de56f3f937b2a09df587cb4615a3c9caaea2732e54a4115aa",
         counts={"train": 520, "val": 130},
         origin="The images of RSPrompter's two lists (Chen et al., 2024); the dataset itself has no partition.",
+        citation="""@article{chen2024rsprompter,
+  title   = {{RSPrompter}: Learning to Prompt for Remote Sensing Instance Segmentation Based on Visual Foundation
+             Model},
+  author  = {Chen, Keyan and Liu, Chenyang and Chen, Hao and Zhang, Haotian and Li, Wenyuan and Zou, Zhengxia and Shi,
+             Zhenwei},
+  journal = {IEEE Transactions on Geoscience and Remote Sensing},
+  volume  = {62},
+  year    = {2024},
+  doi     = {10.1109/TGRS.2024.3356074}
+}""",
     ),
     Split(
         name="present",

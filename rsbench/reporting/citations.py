@@ -1,4 +1,5 @@
-"""BibTeX of all that the runs of a store used: methods, datasets, protocols, heads, libraries. Nothing is invented.
+"""BibTeX of all that the runs of a store used: methods, architectures, datasets, partitions, protocols, heads,
+libraries. Nothing is invented.
 
 What has no citation, or comes from a plugin that is not loaded, is named instead.
 """
@@ -12,14 +13,14 @@ from rsbench import __version__
 from rsbench.plugins import Registry
 from rsbench.records import Record
 from rsbench.reporting.bibtex import Bibliography, Entry, comment, parse
-from rsbench.reporting.works import CTXMIM, LIBRARIES, PARTS
+from rsbench.reporting.works import ARCHITECTURES, CTXMIM, LIBRARIES, PARTS
 
 _BUILT_IN = "rsbench.tasks"
 _OF_KIND = {
     "classification": ("torch", "torchvision", "timm"),
-    "segmentation": ("torch", "torchvision", "timm"),
-    "detection": ("torch", "torchvision", "timm", "faster-coco-eval", "pycocotools"),
-    "instance-segmentation": ("torch", "torchvision", "timm", "faster-coco-eval", "pycocotools"),
+    "segmentation": ("torch", "torchvision", "timm", "lightning"),
+    "detection": ("torch", "torchvision", "timm", "lightning", "faster-coco-eval", "pycocotools"),
+    "instance-segmentation": ("torch", "torchvision", "timm", "lightning", "faster-coco-eval", "pycocotools"),
 }
 
 
@@ -52,8 +53,9 @@ def cite(records: Iterable[Record], found: Registry) -> Citations:
     for name in sorted({record.task for record in runs}):
         _task(name, [record for record in runs if record.task == name], found, bibliography, missing, notes)
     _protocols(runs, found, bibliography)
+    _architectures(runs, found, bibliography, notes)
     _parts(runs, bibliography)
-    _software(runs, bibliography)
+    _software(runs, found, bibliography)
     left = len(every) - len(runs)
     head = [f"What {_runs(runs)} used; written by rsbench cite, version {__version__}."]
     if left:
@@ -90,6 +92,8 @@ def _method(
         notes.append(f"Method {titles}: weights drawn at random, nothing to cite.")
         return
     remarks = [f"Method {titles}: {_runs(runs)}"]
+    about: set[str] | None = set()  # keys of what the used variants are about; None: of everything
+    own_weights = False
     for full in sorted({record.method for record in runs}):
         own = [record for record in runs if record.method == full]
         variant = full.partition("/")[2]
@@ -100,9 +104,35 @@ def _method(
         if weights is not None and len(given) < len(own):
             terms = f"; terms: {weights.terms}" if weights.terms else ""
             remarks.append(f"Weights of {full}: licence {weights.licence or 'unknown'}{terms}")
-    if method.reimplemented:
+        own_weights = own_weights or len(given) < len(own)
+        cites = weights.cites if weights is not None else ()
+        about = about | set(cites) if about is not None and cites else None
+    if method.reimplemented and own_weights:  # whose weights a user's checkpoint holds is not known
         remarks.append("Re-implemented: the weights are not those of the authors")
-    bibliography.add(_entries(method.citation, f"method {titles}", missing), remarks)
+    entries = _entries(method.citation, f"method {titles}", missing)
+    bibliography.add([entry for entry in entries if about is None or entry.key in about], remarks)
+
+
+def _architectures(runs: Sequence[Record], found: Registry, bibliography: Bibliography, notes: list[str]) -> None:
+    used: dict[str, list[Record]] = {}
+    for record in runs:
+        used.setdefault(_architecture(record, found), []).append(record)
+    for name, own in sorted(used.items()):
+        text = f"Architecture {name or 'that is not recorded'}: {_runs(own)}"
+        if name in ARCHITECTURES:
+            bibliography.add(parse(ARCHITECTURES[name]), [text])
+        else:
+            notes.append(f"{text}; no work on it is known here.")
+
+
+def _architecture(record: Record, found: Registry) -> str:
+    """Returns what the record says, or else what the method's variant has; empty if neither says anything."""
+    if record.weights.get("architecture"):
+        return str(record.weights["architecture"])
+    name, _, variant = record.method.partition("/")
+    method = found.methods.items.get(name)
+    weights = method.variants.get(variant or method.default_variant) if method is not None else None
+    return weights.architecture_name if weights is not None else ""
 
 
 def _task(
@@ -118,6 +148,15 @@ def _task(
         return
     remarks = [f"Dataset {task.title} ({name}): {_runs(real)}, licence {task.licence or 'unknown'}"]
     bibliography.add(_entries(task.citation, f"task {task.title} ({name})", missing), remarks)
+    known = {split.name: split for split in task.splits}
+    for split in sorted({record.split for record in real} & set(known)):
+        own = [record for record in real if record.split == split]
+        text = f"Partition {split} of {task.title} ({name}): {_runs(own)}"
+        if known[split].citation:
+            what = f"the partition {split} of task {task.title} ({name})"
+            bibliography.add(_entries(known[split].citation, what, missing), [text])
+        elif known[split].origin:
+            notes.append(f"{text}. {known[split].origin}")
 
 
 def _protocols(runs: Sequence[Record], found: Registry, bibliography: Bibliography) -> None:
@@ -140,10 +179,19 @@ def _parts(runs: Sequence[Record], bibliography: Bibliography) -> None:
             bibliography.add(parse(text), [f"{title[0].upper()}{title[1:]} ({setting}={value}): {_runs(own)}"])
 
 
-def _software(runs: Sequence[Record], bibliography: Bibliography) -> None:
+def _trained_whole(record: Record, found: Registry) -> bool:
+    """Whether a classification trained the backbone, which goes through Fabric; the others solve on features."""
+    task = found.tasks.items.get(record.task)
+    solvers = {protocol.name: protocol.solver for protocol in task.protocols} if task is not None else {}
+    return record.kind == "classification" and solvers.get(record.protocol, record.protocol) == "finetune"
+
+
+def _software(runs: Sequence[Record], found: Registry, bibliography: Bibliography) -> None:
     used: dict[str, list[Record]] = {}
     for record in runs:
         names = list(_OF_KIND.get(record.kind, ("torch",)))
+        if _trained_whole(record, found):
+            names.append("lightning")
         if record.settings.get("head") == "upernet":
             names.append("segmentation-models-pytorch")
         if record.settings.get("engine") == "detectron2":

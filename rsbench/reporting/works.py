@@ -1,4 +1,4 @@
-"""BibTeX of what runs use beside methods and datasets: the paper of the protocol, heads, detectors, libraries.
+"""BibTeX of what runs use beside methods and datasets: the paper of the protocol, architectures, heads, libraries.
 
 The entries are those that the authors of each library ask for, and the published papers of the rest.
 """
@@ -73,6 +73,44 @@ PARTS: dict[tuple[str, str], tuple[str, str]] = {
 }
 """By what a record says: (setting or choice, value) to a name and BibTeX."""
 
+RESNET = """@inproceedings{he2016resnet,
+  title     = {Deep Residual Learning for Image Recognition},
+  author    = {He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian},
+  booktitle = {CVPR},
+  year      = {2016}
+}"""
+SWIN = """@inproceedings{liu2021swin,
+  title         = {Swin Transformer: Hierarchical Vision Transformer using Shifted Windows},
+  author        = {Liu, Ze and Lin, Yutong and Cao, Yue and Hu, Han and Wei, Yixuan and Zhang, Zheng and Lin,
+                   Stephen and Guo, Baining},
+  booktitle     = {ICCV},
+  year          = {2021},
+  eprint        = {2103.14030},
+  archivePrefix = {arXiv}
+}"""
+SWIN_V2 = """@inproceedings{liu2022swinv2,
+  title     = {Swin Transformer {V2}: Scaling Up Capacity and Resolution},
+  author    = {Liu, Ze and Hu, Han and Lin, Yutong and Yao, Zhuliang and Xie, Zhenda and Wei, Yixuan and Ning, Jia and
+               Cao, Yue and Zhang, Zheng and Dong, Li and Wei, Furu and Guo, Baining},
+  booktitle = {CVPR},
+  year      = {2022}
+}"""
+VIT = """@inproceedings{dosovitskiy2021vit,
+  title     = {An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale},
+  author    = {Dosovitskiy, Alexey and Beyer, Lucas and Kolesnikov, Alexander and Weissenborn, Dirk and Zhai, Xiaohua
+               and Unterthiner, Thomas and Dehghani, Mostafa and Minderer, Matthias and Heigold, Georg and Gelly, Sylvain
+               and Uszkoreit, Jakob and Houlsby, Neil},
+  booktitle = {ICLR},
+  year      = {2021},
+  url       = {https://openreview.net/forum?id=YicbFdNTTy}
+}"""
+
+ARCHITECTURES: dict[str, str] = {
+    "resnet50": RESNET, "swin_b": SWIN, "nano": SWIN, "swin_v2_b": SWIN_V2, "vit_b": VIT, "vit_l": VIT,
+    "scalemae_l": VIT, "crossscale_b": VIT, "crossscale_l": VIT, "spectralgpt_b": VIT,
+}  # fmt: skip
+"""BibTeX by the name of an architecture of ``rsbench.backbones``: of the family, as the method's paper has the rest."""
+
 LIBRARIES: dict[str, str] = {
     "torch": """@inproceedings{paszke2019pytorch,
   title     = {{PyTorch}: An Imperative Style, High-Performance Deep Learning Library},
@@ -96,6 +134,13 @@ LIBRARIES: dict[str, str] = {
   year   = {2019},
   doi    = {10.5281/zenodo.4414861},
   url    = {https://github.com/huggingface/pytorch-image-models}
+}""",
+    "lightning": """@misc{falcon2019lightning,
+  title  = {{PyTorch} Lightning},
+  author = {Falcon, William and {The PyTorch Lightning team}},
+  year   = {2019},
+  doi    = {10.5281/zenodo.3828935},
+  url    = {https://www.pytorchlightning.ai}
 }""",
     "segmentation-models-pytorch": """@misc{iakubovskii2019smp,
   title  = {Segmentation Models {PyTorch}},

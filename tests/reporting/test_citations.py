@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rsbench import Method, Preprocess, Random, UserError, Weights
 from rsbench.cli import _main
 from rsbench.plugins import load
 from rsbench.records import Store
 from rsbench.reporting.bibtex import Bibliography, Entry, comment, parse
 from rsbench.reporting.citations import cite
-from rsbench.reporting.works import CTXMIM, LIBRARIES, PARTS
+from rsbench.reporting.works import ARCHITECTURES, CTXMIM, LIBRARIES, PARTS
 
 
 def keys(text: str) -> list[str]:
@@ -63,7 +64,7 @@ def records(make):
         make(method="random/nano", title="Random Init., nano", task="spacenet-rio", kind="segmentation", data="demo"),
         make(
             method="seco/resnet50", title="SeCo, ResNet50", task="vhr10-seg", kind="instance-segmentation",
-            protocol="finetune", settings={"detector": "mask-rcnn", "engine": "torchvision"},
+            split="rsprompter", protocol="finetune", settings={"detector": "mask-rcnn", "engine": "torchvision"},
             selected={"pyramid": "fpn"},
         ),
         make(method="gfm/swin_b", title="GFM", status="failed", seed=5),
@@ -76,9 +77,11 @@ def test_everything_that_was_used_is_cited_once_with_what_it_was_used_for(record
     assert len(own) == len(set(own)) and found.missing == ()
     assert set(own) == {
         "muhtar2023cmid", "zhang2023ctxmim", "xie2022simmim", "manas2021seco",  # methods
+        "liu2021swin", "he2016resnet",  # architectures; Rio's runs, on demo scenes, used one too
         "helber2019eurosat", "cheng2014vhr10", "su2019vhr10",  # datasets; Rio was demo scenes alone
+        "neumann2019indomain", "chen2024rsprompter",  # their partitions
         "he2017maskrcnn", "lin2017fpn", "rsbench", "paszke2019pytorch", "torchvision2016", "rw2019timm",
-        "lin2014coco", "mixaill2024fastercocoeval",
+        "lin2014coco", "mixaill2024fastercocoeval", "falcon2019lightning",
     }  # fmt: skip
     cmid = above(found.text, "muhtar2023cmid")
     assert "CMID, Swin-B (cmid/swin_b): 2 runs" in cmid and "Research use only" in cmid and "licence unknown" in cmid
@@ -94,9 +97,92 @@ def test_everything_that_was_used_is_cited_once_with_what_it_was_used_for(record
 
 def test_every_entry_has_balanced_braces_and_a_title(records):
     found = fields(cite(records, load()).text)
-    assert len(found) == 15
+    assert len(found) == 20
     assert all("title" in names for names in found.values())
     assert all("author" in names for key, names in found.items() if key != "rsbench")
+
+
+def cited(make, **changes):
+    found = cite([make(**changes)], load())
+    assert found.missing == ()
+    return set(keys(found.text)), found.text
+
+
+@pytest.mark.parametrize(
+    ("method", "works"),
+    [
+        ("imagenet/resnet50", {"he2016resnet"}), ("imagenet/swin_b", {"liu2021swin"}),
+        ("imagenet/vit_b", {"steiner2022augreg", "dosovitskiy2021vit"}), ("random/swin_b", {"liu2021swin"}),
+        ("random/nano", {"liu2021swin"}), ("satlas/swin_b", {"bastani2023satlas", "liu2022swinv2"}),
+        ("simmim/swin_b", {"xie2022simmim", "liu2021swin"}), ("imagenet", {"he2016resnet"}),
+    ],
+)  # fmt: skip
+def test_a_variant_cites_its_own_works_and_its_architecture(method, works, make):
+    own, _ = cited(make, method=method, title="Made", protocol="knn", split="other")
+    others = {"helber2019eurosat", "rsbench", "paszke2019pytorch", "torchvision2016", "rw2019timm"}
+    assert own == works | others
+
+
+def test_every_architecture_has_a_work_and_one_of_a_plugin_is_named(make):
+    from rsbench.backbones import ARCHITECTURES as KNOWN
+
+    assert set(ARCHITECTURES) == set(KNOWN)
+    own, text = cited(make, method="random/nano", weights={"architecture": "my.module:Net"})
+    assert "% Architecture my.module:Net: 1 run; no work on it is known here." in text
+    assert not own & {"liu2021swin", "he2016resnet"}
+
+
+def test_an_entry_that_stands_in_two_places_is_the_same_in_both():
+    found = load()
+    texts = [item.citation for shelf in (found.methods, found.tasks) for item in shelf.items.values()]
+    texts += [split.citation for task in found.tasks.items.values() for split in task.splits]
+    seen = {}
+    for entry in (entry for text in [*texts, CTXMIM, *ARCHITECTURES.values()] for entry in parse(text)):
+        assert seen.setdefault(entry.key, entry.words) == entry.words
+
+
+@pytest.mark.parametrize(
+    ("task", "split", "key"),
+    [
+        ("eurosat", "seco", "neumann2019indomain"), ("vhr10-det", "rsprompter", "chen2024rsprompter"),
+        ("vhr10-det", "present", ""), ("spacenet-rio", "5000-1940", ""),
+    ],
+)  # fmt: skip
+def test_the_source_of_a_partition_is_cited_or_named(task, split, key, make):
+    about = {"method": "random/nano", "task": task, "split": split, "kind": load().task(task).kind}
+    own, text = cited(make, **about)
+    other, _ = cited(make, **about, data="demo")
+    lists = {"neumann2019indomain", "chen2024rsprompter"}
+    assert own & lists == ({key} if key else set()) and not other & lists
+    where = above(text, key) if key else text
+    assert f"% Partition {split} of {load().task(task).title} ({task}): 1 run" in where
+    assert key or load().task(task).split(split).origin in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "used"),
+    [
+        ({"protocol": "finetune"}, True), ({"protocol": "paper"}, False), ({"protocol": "knn"}, False),
+        ({"task": "dota", "kind": "detection"}, True), ({"task": "spacenet-rio", "kind": "segmentation"}, True),
+    ],
+)  # fmt: skip
+def test_lightning_is_cited_where_a_run_trained_through_it(changes, used, make):
+    assert ("falcon2019lightning" in cited(make, method="random/nano", **changes)[0]) == used
+
+
+def test_nothing_is_said_of_who_made_the_weights_of_a_checkpoint(make):
+    weights = {"source": "checkpoint", "digest": "ab"}
+    assert "Re-implemented" not in cited(make, method="ctxmim/swin_b", weights=weights)[1]
+    both = [make(method="ctxmim/swin_b", weights=weights), make(method="ctxmim/nano", seed=1)]
+    assert "Re-implemented" in cite(both, load()).text
+
+
+def test_weights_that_cite_what_their_method_does_not_are_refused():
+    made = Weights(architecture="nano", preprocess=Preprocess(size=64), source=Random(), cites=("xie2022simmin",))
+    about = {"name": "mine", "title": "Mine", "paradigm": "masked"}
+    with pytest.raises(UserError, match="nano cites 'xie2022simmin'") as caught:
+        Method(**about, variants={"nano": made}, citation="@misc{xie2022simmim, title = {T}}")
+    assert "xie2022simmim" in caught.value.hint
 
 
 def test_the_paper_of_the_protocol_is_that_of_the_method():
@@ -221,7 +307,8 @@ def test_bibtex_takes_every_citation_that_there_is(tmp_path):
     bibliography = Bibliography()
     found = load()
     texts = [item.citation for shelf in (found.methods, found.tasks) for item in shelf.items.values()]
-    for text in [*texts, CTXMIM, *(text for _, text in PARTS.values()), *LIBRARIES.values()]:
+    texts += [split.citation for task in found.tasks.items.values() for split in task.splits]
+    for text in [*texts, CTXMIM, *ARCHITECTURES.values(), *(text for _, text in PARTS.values()), *LIBRARIES.values()]:
         bibliography.add(parse(text), ["used"])
     (tmp_path / "refs.bib").write_text(bibliography.text(), encoding="utf-8")
     (tmp_path / "a.aux").write_text("\\relax\n\\citation{*}\n\\bibstyle{plain}\n\\bibdata{refs}\n")
