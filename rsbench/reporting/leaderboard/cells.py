@@ -40,6 +40,7 @@ class Cell:
         remarks: further sentences: metrics that follow from other runs than ``metric`` does.
         records: those that count, one per seed.
         unfinished: seeds of which no run is done, where others are.
+        decimals: with which its numbers are printed.
     """
 
     place: Place
@@ -51,6 +52,12 @@ class Cell:
     remarks: tuple[str, ...]
     records: tuple[Record, ...]
     unfinished: tuple[int, ...]
+    decimals: int
+
+
+def decimals(kind: str) -> int:
+    """Returns how many decimals the numbers of a kind of task are printed with, as in the tables of the paper."""
+    return 2 if kind in ("classification", "segmentation") else 1
 
 
 def groups_in_order(records: Iterable[Record]) -> dict[Place, dict[Subject, Group]]:
@@ -97,7 +104,8 @@ def _of_group(
             remarks += [remark] if remark else []
         failed = {record.seed for record in group.records if record.status != "done"}
         unfinished = tuple(sorted(failed - set(measured.seeds)))
-        yield Cell(place, subject, part, ranking, measured, values, tuple(remarks), chosen, unfinished)
+        digits = decimals(group.records[0].kind)
+        yield Cell(place, subject, part, ranking, measured, values, tuple(remarks), chosen, unfinished, digits)
 
 
 def metric_names(records: Sequence[Record]) -> dict[str, list[str]]:

@@ -1,11 +1,13 @@
 """All that the page shows, as one JSON object that is small for thousands of runs.
 
 What repeats (names of metrics, settings, environments, commands) is in it once, in ``texts`` and ``names``, and meant
-by its number. Runs and values are columns. Numbers have four decimals: the records have all digits.
+by its number. Runs and values are columns. Numbers have four decimals: the records have all digits. What is shown of
+them is text that is printed here, with the digits of the tables: a browser rounds ties another way.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +17,9 @@ from rsbench import __version__
 from rsbench.plugins import Registry
 from rsbench.records import Record
 from rsbench.reporting.intervals import Predictions
+from rsbench.reporting.leaderboard import facts
 from rsbench.reporting.leaderboard.cards import contaminated, method_cards, task_cards
-from rsbench.reporting.leaderboard.cells import Cell, cells, groups_in_order
+from rsbench.reporting.leaderboard.cells import Cell, cells, decimals, groups_in_order
 from rsbench.reporting.leaderboard.paper import paper
 from rsbench.reporting.leaderboard.source import ReadOnce
 from rsbench.reporting.leaderboard.standing import rankings, standing
@@ -111,17 +114,33 @@ def _place(place: Place, texts: Texts, records: Sequence[Record], registry: Regi
     known = {protocol.name: protocol for protocol in task.protocols} if task else {}
     described = known[place.protocol].description if place.protocol in known else ""
     return {
+        "key": place_key(place),
         "task": place.task,
         "title": task.title if task else place.task,
         "kind": records[0].kind,
+        "digits": decimals(records[0].kind),
         "protocol": place.protocol,
         "description": described,
         "changed": place.changed,
         "split": place.split,
         "version": place.version,
         "size": place.size,
-        "counts": texts.number(records[0].dataset.get("counts") or {}),
+        "counts": texts.number(facts.counts(records[0].dataset.get("counts"))),
     }
+
+
+def place_key(place: Place) -> str:
+    """Returns what a place is called in addresses: it says what it is, and stays when other runs are added.
+
+    >>> place_key(Place("eurosat", "knn", "seco"))
+    'eurosat/knn/seco'
+    >>> place_key(Place("eurosat", "knn", "seco", size=64))
+    'eurosat/knn/seco/27e68d52'
+    """
+    said, others = [place.task, place.protocol, place.split], [place.changed, place.version, place.size]
+    if any(others) or any("/" in name for name in said):
+        said.append(hashlib.sha256(json.dumps([*said, *others]).encode()).hexdigest()[:8])
+    return "/".join(said)
 
 
 def _cell(
@@ -145,6 +164,7 @@ def _cell(
         column = [getattr(value, field) for value in values]
         if any(value is not None for value in column):
             found[field] = [None if value is None else round(value, DECIMALS) for value in column]
+            found[f"{field}_text"] = facts.printed(column, cell.decimals)
     if cell.unfinished:
         found["unfinished"] = list(cell.unfinished)
     if contaminated(cell.records, registry):
@@ -154,9 +174,8 @@ def _cell(
 
 def _cost(records: Sequence[Record], name: str) -> float | None:
     """Returns the mean over the runs of a cell; None unless all of them have it."""
-    values = [record.cost.get(name) for record in records]
-    numbers = [value for value in values if isinstance(value, (int, float))]
-    return round(sum(numbers) / len(numbers), DECIMALS) if len(numbers) == len(values) else None
+    numbers = [one for record in records if (one := facts.number(record.cost.get(name))) is not None]
+    return round(sum(numbers) / len(numbers), DECIMALS) if len(numbers) == len(records) else None
 
 
 def _runs(records: Sequence[Record], placed: Mapping[str, tuple[int, int]], texts: Texts) -> dict[str, list[Any]]:
@@ -172,17 +191,17 @@ def _runs(records: Sequence[Record], placed: Mapping[str, tuple[int, int]], text
             "status": record.status,
             "reason": record.reason or "",
             "started": record.started[:19],
-            "seconds": record.timings.get("total"),
+            "seconds": facts.number(record.timings.get("total")),
             "size": record.input_size,
             "precision": record.precision,
             "names": texts.number(list(record.metrics)),
             "values": [round(value, DECIMALS) for value in record.metrics.values()],
-            "cost": texts.number(record.cost),
+            "values_text": facts.printed(list(record.metrics.values()), decimals(record.kind)),
             "flags": texts.number(record.flags),
             "settings": texts.number({key: shown(value) for key, value in record.settings.items()}),
             "changed": texts.number(sorted(record.changed)),
-            "assumed": texts.number(record.arguments.get("assumed") or []),
-            "weights": texts.number({key: _text(record.weights.get(key)) for key in WEIGHTS}),
+            "assumed": texts.number(facts.names(record.arguments.get("assumed"))),
+            "weights": texts.number({key: facts.text(record.weights.get(key)) for key in WEIGHTS}),
             "preprocess": texts.number({key: shown(value) for key, value in record.preprocess.items()}),
             "environment": texts.number(record.environment),
             "command": texts.number(record.command),
@@ -195,8 +214,3 @@ def _runs(records: Sequence[Record], placed: Mapping[str, tuple[int, int]], text
 def _placeless(reason: str, root: Path) -> str:
     """Returns a reason without the place of the store: the page is for others, and equal stores give equal pages."""
     return reason.replace(f" in {root}", "").replace(f"{root}/", "")
-
-
-def _text(value: object) -> str:
-    """Returns a fact for readers; records of strangers may hold anything JSON has."""
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value, sort_keys=True)

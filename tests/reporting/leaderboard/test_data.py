@@ -1,16 +1,22 @@
 """The data of the page, against the records and against the tables' own way to measure."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rsbench.records import Store
 from rsbench.reporting.intervals import Predictions
+from rsbench.reporting.leaderboard import facts
 from rsbench.reporting.leaderboard.cells import cells, groups_in_order
-from rsbench.reporting.leaderboard.data import page_data
+from rsbench.reporting.leaderboard.data import page_data, place_key
 from rsbench.reporting.leaderboard.source import ReadOnce
-from rsbench.reporting.measured import places
+from rsbench.reporting.measured import Place, places
+from rsbench.reporting.significance import against_best
+from rsbench.reporting.table import build_table
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -116,10 +122,10 @@ def test_contamination_is_told(data):
 def test_rows_are_compared_with_the_best_of_their_column(data):
     (best,), (near,), (far,) = (cell_of(data, f"{name}/nano", "knn") for name in ("ctxmim", "simmim-rs", "random"))
     assert "against" not in best
-    assert data["subjects"][near["against"]["top1"]["best"]]["id"] == "ctxmim/nano"
-    assert near["against"]["top1"]["mean"] == pytest.approx(-0.5)
-    assert not near["against"]["top1"]["shown"]
-    assert far["against"]["top1"]["shown"]
+    assert data["subjects"][near["against"]["best"]]["id"] == "ctxmim/nano"
+    assert near["against"]["mean"] == "-0.500"
+    assert not near["against"]["shown"]
+    assert far["against"]["shown"]
     (other,) = cell_of(data, "evil/x", "knn")
     assert other["out"] == "128 px, others 64 px"
 
@@ -140,6 +146,110 @@ def test_cards_say_what_the_plugins_say(data, registry):
     task = data["tasks"]["eurosat"]
     assert task["rank"] == "val/top1" and task["licence"] == "MIT" and len(task["classes"]) == 10
     assert all(set(protocol["assumed"]) <= set(protocol["settings"]) for protocol in task["protocols"])
+
+
+def place_keys(records):
+    return {place_key(place) for place in places(records)}
+
+
+def test_the_key_of_a_column_stays_when_the_store_grows(make):
+    first = [make(protocol=protocol, method=method) for protocol in ("knn", "swept") for method in ("a/b", "c/d")]
+    others = [make(protocol="aaa"), make(task="another"), make(protocol="knn", changed={"k": 5}, identity={"k": 5})]
+    before, after = place_keys(first), place_keys([*others, *first])
+    assert len(before) == 2 and before < after and len(after) == 5
+
+
+@given(st.lists(st.tuples(*[st.sampled_from(["", "/", "a", "a/", "/a"])] * 5, st.none() | st.integers(1, 2))))
+def test_columns_have_keys_of_their_own(fields):
+    found = {Place(*one[:3], version=one[3], changed=one[4], size=one[5]) for one in fields}
+    assert len({place_key(place) for place in found}) == len(found)
+
+
+def printed_in_table(store, protocol):
+    """The measured cells of EuroSAT's column in the paper's first table, by method."""
+    table = build_table(1, store, tests=False)
+    at = next(n for n, one in enumerate(table.columns) if not one.published and one.protocol == protocol)
+    rows = [row for section in table.sections for row in section.rows]
+    return {row.variant: cell for row in rows if (cell := row.cells[at]) is not None and cell.runs}
+
+
+def test_digits_are_those_of_the_tables(tmp_path, make, registry):
+    values = {
+        "random/nano": 12.125,
+        "ctxmim/nano": 12.12,
+        "simmim-rs/nano": 0.0050000000001,
+        "seco/resnet50": 12.13499999,
+    }
+    store = Store(tmp_path / "runs")
+    for method, value in values.items():
+        bounds = {"val/top1": (value - 0.005, value + 0.015)}
+        store.write(make(method=method, protocol="swept", metrics={"val/top1": value}, intervals=bounds))
+    data = page_data(ReadOnce(store.root), registry, "")
+    table = printed_in_table(store, "swept")
+    shown = [(cell["mean_text"], cell["low_text"], cell["high_text"]) for cell in data["cells"]]
+    assert sorted(shown) == sorted((cell.value, cell.low, cell.high) for cell in table.values())
+    assert {text for text, _, _ in shown} == {"12.12", "0.01", "12.13"}
+    assert sorted(data["runs"]["values_text"]) == sorted(text for text, _, _ in shown)
+
+
+def test_what_seeds_say_is_told(tmp_path, make, hits, registry):
+    store = Store(tmp_path / "runs")
+    for method, seeds, share in (("a/b", 3, 0.8), ("c/d", 3, 0.78), ("e/f", 1, 0.5), ("g/h", 1, 0.4)):
+        for seed in range(seeds):
+            own = share - 0.02 * seed
+            predictions = None if method == "g/h" else hits(own, seed)
+            store.write(make(method=method, seed=seed, metrics={"val/top1": 100 * own}), predictions)
+    data = page_data(ReadOnce(store.root), registry, "")
+    cells = {data["subjects"][cell["subject"]]["id"]: cell for cell in data["cells"]}
+    measured = {one: m for group in places(store).values() for one, g in group.items()
+                if (m := g.measure(Predictions(store), "val", "top1"))}  # fmt: skip
+    expected = {one.method: found for one, found in against_best(Predictions(store), measured, "val", "top1").items()}
+    assert set(expected) == {"c/d", "e/f"}
+    for method, own in expected.items():
+        found = cells[method]["against"]
+        assert (found["p"], found["corrected"], found["shown"]) == (
+            f"{own.test.p:.2g}",
+            f"{own.corrected:.2g}",
+            own.shown,
+        )
+        assert found["seeds"] == (None if own.seeds is None else f"{own.seeds:.2g}")
+    assert cells["c/d"]["against"]["seeds"] is not None and cells["e/f"]["against"]["seeds"] is None
+    assert cells["a/b"]["best"] and cells["g/h"]["untested"]
+    bare = page_data(ReadOnce(store.root), registry, "", tests=False)["cells"]
+    assert not any({"against", "untested", "best"} & set(cell) for cell in bare)
+
+
+def test_facts_of_other_types_are_absent(tmp_path, make, registry):
+    store = Store(tmp_path / "runs")
+    odd = {"parameters": True, "gflops": "many", "images_per_second": None, "peak_memory_mib": 12}
+    store.write(make(seed=0, cost=odd))
+    store.write(make(seed=1, arguments={"assumed": 5}, cost={"gflops": 10**400, "peak_memory_mib": 14}))
+    store.write(make(seed=2, arguments={"assumed": {"lr": 1}}, cost={"peak_memory_mib": 1e300}))
+    store.write(make(method="other/x", arguments={"assumed": ["lr", 3, None]}))
+    data = page_data(ReadOnce(store.root), registry, "")
+    assert data["cells"][0]["cost"][:3] == [None] * 3 and data["cells"][0]["cost"][3] == pytest.approx(1e300 / 3)
+    assumed = [data["texts"][number] for number in data["runs"]["assumed"]]
+    assert sorted(assumed) == [[], [], [], ["lr"]]
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=5))
+def test_facts_have_the_type_that_their_reader_expects(value):
+    assert facts.number(value) is None or math.isfinite(facts.number(value))
+    assert all(isinstance(name, str) for name in facts.names(value))
+    assert facts.counts(value) == {} and isinstance(facts.text(value), str)
+    assert all(type(many) is int for many in facts.counts({"part": value}).values())
+
+
+def test_a_checkpoint_has_a_name_of_its_own_among_the_ranks(tmp_path, make, registry):
+    store = Store(tmp_path / "runs")
+    for task in ("eurosat", "resisc45"):
+        for number in (1, 2):
+            weights = {"source": "checkpoint", "digest": f"{number}" * 64}
+            store.write(make(method="ctxmim/nano", title="CtxMIM", task=task, metrics={"val/top1": 50.0 + number},
+                             weights=weights, identity={"weights": weights["digest"], "task": task}))  # fmt: skip
+    (ranks,) = page_data(ReadOnce(store.root), registry, "")["ranks"]
+    assert ranks["names"] == ["CtxMIM, checkpoint 22222222", "CtxMIM, checkpoint 11111111"]
+    assert ranks["printed"] == ["1.00", "2.00"] and not ranks["shown"]
 
 
 def test_golden(made, registry):

@@ -73,6 +73,13 @@ function checkbox(label, checked, change) {
     h("input", { type: "checkbox", checked, on: { change: (event) => change(event.target.checked) } }), h("span", {}, label));
 }
 
+/** Draws the fields of a form anew, and leaves the focus in the one that had it. */
+function keepFocus(form, draw) {
+  const name = form.contains(document.activeElement) ? document.activeElement.name : "";
+  draw();
+  if (name) [...form.elements].find((field) => field.name === name)?.focus();
+}
+
 /** Gives the user a file that the page makes itself. */
 function download(name, text) {
   const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));

@@ -24,16 +24,28 @@ function cellAt(place, subject, part) {
   return several.find((cell) => cell.part === part || cell.part === "");
 }
 
-/** One metric of a cell, or null where it was not measured. */
+/** One metric of a cell, or null where it was not measured: numbers to sort and draw by, and text as it was printed. */
 function valueOf(cell, metric) {
   const at = cell?.mean ? cell.names.indexOf(metric) : -1;
   if (at < 0) return null;
   const of = (name) => cell[name]?.[at] ?? null;
-  return { mean: cell.mean[at], low: of("low"), high: of("high"), sd: of("sd") };
+  const printed = (name) => (of(name) === null ? "" : printedOf(cell, name)[at]);
+  return { mean: cell.mean[at], low: of("low"), high: of("high"), sd: of("sd"),
+    text: { mean: printed("mean"), low: printed("low"), high: printed("high"), sd: printed("sd") } };
 }
 
+function printedOf(cell, name) {
+  cell.printed ??= {};
+  return cell.printed[name] ??= cell[`${name}_text`].split(" ");
+}
+
+/** One metric of a run, as it was printed. */
+const runText = (number, at) => data.runs.values_text[number].split(" ")[at];
+
+/** What a subject is called wherever it is named: weights of the user are told from the method's own, and from others. */
+const shownName = (about) => about.title + (about.checkpoint ? `, checkpoint ${about.checkpoint}` : "");
+
 const run = (number) => Object.fromEntries(Object.entries(data.runs).map(([name, column]) => [name, column[number]]));
-const decimals = (kind) => (kind === "classification" || kind === "segmentation" ? 2 : 1);
 const taskTitle = (name) => data.tasks[name]?.title ?? name;
 
 /** The parts and metrics that a place has, the task's own metrics first, then others, those of classes last. */
@@ -72,6 +84,7 @@ const METRICS = { top1: "Top-1", mean_class_accuracy: "Mean class accuracy", F1_
 /** A metric for readers; its name in records stays in titles and exports. */
 const metricTitle = (name) => METRICS[name] ?? name;
 
+const interval = (found, between = " – ") => (found.low === null ? "" : `${found.text.low}${between}${found.text.high}`);
 const number = (value, digits) => (value === null || value === undefined ? "" : value.toFixed(digits));
 const count = (many, one, more = `${one}s`) => `${many.toLocaleString("en")} ${many === 1 ? one : more}`;
 

@@ -14,13 +14,13 @@ function address(changes) {
   return `#${next}`;
 }
 
-/** Shows another state: with a step in the history for views and panels, without one for filters. */
+/** Shows another state: with a step in the history for panels, which closing takes back; without one for filters. */
 function go(changes, { step = false } = {}) {
   const next = address(changes);
   if (next === address({})) return;
   try {
-    if (step) history.pushState(null, "", next);
-    else history.replaceState(null, "", next);
+    if (step) history.pushState({ step: true }, "", next);
+    else history.replaceState(history.state, "", next);
   } catch { /* a browser that allows few changes a minute: the view changes, its address follows with the next one */ }
   readState(next);
   draw();

@@ -1,6 +1,10 @@
 // Tables that can be sorted, walked through with arrow keys, and exported; rows beyond the first come when they are needed.
 
-const FIRST_ROWS = 150;
+const BATCH = 150;
+/** The table in view that has rows still to be drawn, or null: one at a time watches how far it is scrolled. */
+let growing = null;
+addEventListener("beforeprint", () => growing?.rest());
+addEventListener("resize", () => document.querySelectorAll("main .box").forEach(keepClear));
 
 /**
  * Makes a table in a box that scrolls.
@@ -17,25 +21,45 @@ function makeTable({ label, columns, rows, sort, onSort, empty = "Nothing fits t
   const box = h("div", { class: "box", role: "region", "aria-label": label, tabindex: "0" }, table);
   const show = (to) => {
     const from = body.rows.length;
-    body.append(...order.slice(from, to).map((row) => rowOf(row, columns)));
+    body.append(...order.slice(from, to).map((row, at) => rowOf(row, columns, from + at + 2)));
     if (!from) body.querySelector(".go")?.setAttribute("tabindex", "0");
   };
-  show(FIRST_ROWS);
+  stopGrowing();
+  show(BATCH);
   body.addEventListener("keydown", walk);
   if (!rows.length) return { box: h("p", { class: "empty" }, empty), order };
-  if (rows.length <= FIRST_ROWS) return { box, order };
-  const more = h("button", { type: "button", class: "more" });
-  const name = () => { more.textContent = `Show all ${rows.length.toLocaleString("en")} rows; ${body.rows.length} are shown`; };
-  name();
-  more.addEventListener("click", () => { show(rows.length); more.remove(); });
-  new IntersectionObserver((seen) => {
-    if (!seen.some((one) => one.isIntersecting) || !more.isConnected) return;
-    show(body.rows.length + FIRST_ROWS);
-    if (body.rows.length >= rows.length) more.remove();
-    else name();
-  }, { rootMargin: "600px" }).observe(more);
-  addEventListener("beforeprint", () => { show(rows.length); more.remove(); }, { once: true });
-  return { box: h("div", {}, box, more), order };
+  return { box: rows.length > BATCH ? grow(box, body, rows.length, show) : box, order };
+}
+
+/** Draws further rows of a table before the end of its box is seen; returns the box with a button that draws all. */
+function grow(box, body, many, show) {
+  const end = h("div");
+  const more = h("button", { type: "button", class: "more", on: { click: () => { show(many); told(); box.focus(); } } });
+  const watch = new IntersectionObserver((seen) => { if (seen.at(-1).isIntersecting) next(); }, { root: box, rootMargin: "600px 100000px" });
+  const told = () => {
+    more.textContent = `Show all ${many.toLocaleString("en")} rows; ${body.rows.length} are shown`;
+    if (body.rows.length < many) return true;
+    watch.disconnect();
+    more.remove();
+    return false;
+  };
+  const next = () => {
+    if (body.rows.length >= many) return false;
+    show(body.rows.length + BATCH);
+    watch.unobserve(end);
+    if (told()) watch.observe(end); // anew: it tells at once where the end is now
+    return true;
+  };
+  box.append(end);
+  told();
+  watch.observe(end);
+  growing = { body, next, rest: () => { show(many); told(); }, stop: () => watch.disconnect() };
+  return h("div", {}, box, more);
+}
+
+function stopGrowing() {
+  growing?.stop();
+  growing = null;
 }
 
 /** Puts a table in the place of an older one, scrolled as that was. */
@@ -43,7 +67,20 @@ function replaceTable(place, box) {
   const across = place.querySelector(".box")?.scrollLeft ?? 0;
   place.replaceChildren(box);
   const now = place.querySelector(".box");
-  if (now) now.scrollLeft = across;
+  if (!now) return;
+  now.scrollLeft = across;
+  keepClear(now);
+}
+
+/** Keeps what gets the focus from lying under the head of its table. */
+function keepClear(box) {
+  const head = box.querySelector("thead");
+  if (head) box.style.scrollPaddingTop = `${head.offsetHeight}px`;
+}
+
+/** Focuses the head of a column. */
+function focusHead(key) {
+  [...byId("main").querySelectorAll("thead th")].find((head) => head.dataset.key === key)?.querySelector("button").focus();
 }
 
 function headOf(column, sort, onSort) {
@@ -56,8 +93,8 @@ function headOf(column, sort, onSort) {
     "aria-sort": own ? (sort.down ? "descending" : "ascending") : "none" }, button);
 }
 
-function rowOf(row, columns) {
-  return h("tr", {}, columns.map((column, at) => {
+function rowOf(row, columns, index) {
+  return h("tr", { "aria-rowindex": index }, columns.map((column, at) => {
     const inside = column.cell(row);
     const kind = column.class ?? (column.numeric ? "num" : "");
     return at ? h("td", { class: kind }, inside) : h("th", { scope: "row", class: kind }, inside);
@@ -87,12 +124,16 @@ function walk(event) {
   if (!from || !step) return;
   const cell = from.closest("td, th");
   const body = cell.closest("tbody");
-  const to = step[0] ? vertical(body, cell, step[0]) : horizontal(cell, step[1]);
+  let to = step[0] ? vertical(body, cell, step[0]) : horizontal(cell, step[1]);
+  while (!to && step[0] > 0 && growing?.body === body && growing.next()) to = vertical(body, cell, step[0]);
   event.preventDefault();
   if (!to) return;
   for (const one of body.querySelectorAll('.go[tabindex="0"]')) one.setAttribute("tabindex", "-1");
   to.setAttribute("tabindex", "0");
   to.focus();
+  const box = body.closest(".box");
+  const under = to.closest("tr").cells[0].getBoundingClientRect().right - to.closest("td, th").getBoundingClientRect().left;
+  if (to.closest("td") && under > 0) box.scrollLeft -= under; // from under the first column, which stays
 }
 
 function horizontal(cell, step) {

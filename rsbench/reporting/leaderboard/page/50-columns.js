@@ -7,34 +7,45 @@ function chosenKey(task) {
   return { part, metric };
 }
 
-/** A column: place, part and metric, and the rank of each subject that may be compared with others. */
-function columnOf(place) {
+/** A column: place, part and metric, and the rank of each cell that may be compared with others; of a cell, its own part. */
+function columnOf(place, of = null) {
   const about = data.places[place];
   const cells = [...cellsOf[place].values()].flat();
   const parts = [...new Set(cells.filter((cell) => cell.mean).map((cell) => cell.part))];
   let { part, metric } = chosenKey(about.task);
+  if (of && of.part !== part) [part, metric] = [of.part, of.metric];
   if (!parts.includes(part)) part = parts[0] ?? part;
   const own = cells.filter((cell) => cell.part === part && cell.mean);
   if (own.length && !own.some((cell) => cell.names.includes(metric))) metric = own[0].metric;
-  const digits = decimals(about.kind);
-  return { key: `c${place}`, place, about, part, metric, digits, ranks: ranksIn(own, metric, digits) };
+  return { key: about.key, place, about, part, metric, ranks: ranksIn(own, metric) };
 }
 
 /** Ranks by printed digits among rows that may be compared, with the best first; equal digits share a rank. */
-function ranksIn(cells, metric, digits) {
-  const open = state.clean === "1" ? cells.filter((cell) => !cell.contaminated) : cells;
-  const values = open.filter((cell) => !cell.out).map((cell) => [cell, valueOf(cell, metric)?.mean]).filter(([, mean]) => mean !== undefined);
+function ranksIn(cells, metric) {
+  const values = cells.filter((cell) => !cell.out && !isHidden(cell)).map((cell) => [cell, valueOf(cell, metric)]).filter(([, found]) => found);
   if (values.length < 2) return new Map();
-  const printed = values.map(([cell, mean]) => [cell, Number(mean.toFixed(digits))]);
+  const printed = values.map(([cell, found]) => [cell, Number(found.text.mean)]);
   return new Map(printed.map(([cell, own]) => [cell, 1 + printed.filter(([, other]) => other > own).length]));
 }
 
-/** The comparison of a cell with the best of its column, if that is the best of those shown. */
-function againstBest(cell, column) {
-  const found = cell.against?.[column.metric];
-  if (!found) return null;
-  const best = data.cells.find((other) => other.place === cell.place && other.part === cell.part && other.subject === found.best);
-  return best && column.ranks.get(best) === 1 ? found : null;
+const isHidden = (cell) => state.clean === "1" && Boolean(cell.contaminated);
+
+/** What the test of a ranked cell against the best one shown says: a comparison, or why there is none; null for no test. */
+function testOf(cell, column) {
+  const rank = column.ranks.get(cell);
+  if (!data.tests || !rank) return null;
+  if (column.metric !== cell.metric) return rank === 1 ? null : { untested: `tests are made of ${metricTitle(cell.metric)} alone, which ranks the task` };
+  if (cell.best) return null;
+  if (cell.untested) return { untested: "the runs left too little of the same items" };
+  const best = cellAt(cell.place, cell.against.best, cell.part);
+  if (!isHidden(best)) return { ...cell.against, of: best };
+  return rank === 1 ? null : { untested: `it was tested against ${shownName(data.subjects[best.subject])}, which is hidden` };
+}
+
+/** The filters that hide something, in words. */
+function filterWords() {
+  return [["q", `search “${state.q}”`], ["protocol", `protocol ${state.protocol}`], ["kind", `task kind ${KINDS[state.kind] ?? state.kind}`],
+    ["task", `task ${taskTitle(state.task)}`], ["paradigm", `paradigm ${state.paradigm}`], ["clean", "contaminated ones are hidden"]].filter(([key]) => state[key]).map(([, words]) => words);
 }
 
 /** Places that the filters leave, in the order of tasks. */

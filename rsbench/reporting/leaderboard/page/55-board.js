@@ -13,16 +13,14 @@ function boardModel() {
   return { rows, columns: [methodColumn(), ...used.map(([column, at]) => valueColumn(column, at)), ...BOARD_COSTS.map(costColumn)] };
 }
 
-const isHidden = (cell) => state.clean === "1" && cell.contaminated;
-
 function methodColumn() {
   return {
-    key: "method", title: "Method", value: (row) => row.about.title,
+    key: "method", title: "Method", value: (row) => shownName(row.about),
     cell: ({ about }) => [
-      h("a", { class: "go", tabindex: "-1", href: address({ view: "methods", card: about.method, cell: null }) }, about.title),
-      h("small", {}, about.checkpoint ? `checkpoint ${about.checkpoint}` : about.paradigm || about.id, about.data === "demo" ? " · demo scenes" : ""),
+      h("a", { class: "go", tabindex: "-1", href: address({ view: "methods", card: about.method, cell: null }) }, shownName(about)),
+      h("small", {}, about.paradigm || about.id, about.data === "demo" ? " · demo scenes" : ""),
     ],
-    csv: [["method", (row) => row.about.id], ["title", (row) => row.about.title], ["paradigm", (row) => row.about.paradigm], ["data", (row) => row.about.data]],
+    csv: [["method", (row) => row.about.id], ["title", (row) => shownName(row.about)], ["paradigm", (row) => row.about.paradigm], ["data", (row) => row.about.data]],
   };
 }
 
@@ -47,9 +45,9 @@ function valueColumn(column, at) {
   };
 }
 
-/** Costs of a row: one number where its shown cells agree, else from the least to the most. */
+/** Costs of a row: one number where its shown cells agree, else from the least to the most; it is sorted by the least. */
 function costColumn([key, title]) {
-  const all = (row) => row.cells.map((cell) => costOf(cell, key)).filter((value) => value !== null);
+  const all = (row) => row.cells.filter((cell) => cell && !isHidden(cell)).map((cell) => costOf(cell, key)).filter((value) => value !== null);
   const range = (row) => {
     const values = all(row);
     if (!values.length) return "";
@@ -67,30 +65,30 @@ function cellNodes(row, cell, column) {
   if (!cell) return null;
   if (isHidden(cell)) return h("small", { class: "gone" }, "contaminated");
   const found = valueOf(cell, column.metric);
-  const open = { type: "button", class: "go", tabindex: "-1", on: { click: () => openCell(cell) } };
+  const open = { type: "button", class: "go", tabindex: "-1", "data-cell": cellKey(cell), on: { click: () => openCell(cell) } };
   if (!found) {
     if (cell.status === "done") return null;
     const reason = cell.remarks.at(-1) ?? "";
     return h("button", { ...open, class: "go failed", title: reason }, cell.status, h("small", {}, shorter(reason)));
   }
   const rank = column.ranks.get(cell);
-  const near = againstBest(cell, column);
+  const test = testOf(cell, column);
   const title = [
     rank ? `rank ${rank} of ${column.ranks.size} comparable rows` : cell.out ? `not ranked: ${cell.out}` : "",
-    near && !near.shown ? "no difference from the best is shown" : "",
+    test?.untested ? `not tested against the best: ${test.untested}` : test && !test.shown ? "no difference from the best is shown" : "",
     cell.contaminated ? "contaminated: pretrained on images of this task" : "",
   ].filter(Boolean).join("; ");
   const signs = [
     cell.contaminated ? h("span", {}, "⚑", hidden(" contaminated ")) : "",
     cell.out && columnHasRanks(column) ? h("span", {}, "†", hidden(" not ranked ")) : "",
-    near && !near.shown ? h("span", {}, "≈", hidden(" no difference from the best shown ")) : "",
+    test?.untested ? h("span", {}, "?", hidden(" not tested ")) : test && !test.shown ? h("span", {}, "≈", hidden(" no difference from the best shown ")) : "",
     rank && rank < 3 ? h("span", { class: "rank" }, hidden("rank "), String(rank), hidden(" ")) : "",
   ].filter(Boolean);
   return h("button", { ...open, title: title || null },
     signs.length ? h("span", { class: "signs" }, signs) : "",
-    h("span", { class: rank === 1 ? "mean best" : "mean" }, number(found.mean, column.digits)),
-    h("small", {}, found.low === null ? "no interval" : `${number(found.low, column.digits)} – ${number(found.high, column.digits)}`),
-    h("small", {}, [found.sd === null ? "" : `sd ${number(found.sd, column.digits)}`, count(cell.seeds.length, "seed") + (cell.unfinished ? `, ${cell.unfinished.length} not done` : ""), cell.size === null ? "" : `${cell.size} px`].filter(Boolean).join(" · ")));
+    h("span", { class: rank === 1 ? "mean best" : "mean" }, found.text.mean),
+    h("small", {}, interval(found) || "no interval"),
+    h("small", {}, [found.sd === null ? "" : `sd ${found.text.sd}`, count(cell.seeds.length, "seed") + (cell.unfinished ? `, ${cell.unfinished.length} not done` : ""), cell.size === null ? "" : `${cell.size} px`].filter(Boolean).join(" · ")));
 }
 
 const columnHasRanks = (column) => column.ranks.size > 0;
@@ -98,7 +96,8 @@ const shorter = (words) => (words.length > 60 ? `${words.slice(0, 58).trimEnd()}
 
 function boardView(main) {
   const controls = h("form", { class: "controls", "aria-label": "Filters", on: { submit: (event) => event.preventDefault() } });
-  const notes = h("div", { class: "legend" });
+  const [said, how] = [h("p"), h("ul")]; // the list stays, so that a reader who opened it finds it open
+  const notes = h("div", { class: "legend" }, said, h("details", {}, h("summary", {}, "How to read this table"), how));
   const place = h("div");
   let shown = null;
   const save = () => download("leaderboard.csv", csvOf(shown.columns, shown.order));
@@ -108,11 +107,12 @@ function boardView(main) {
   return () => {
     const { rows, columns } = boardModel();
     const sort = boardSort(columns);
-    const onSort = (key, way) => { go({ sort: key, way }); byId("main").querySelector(`th[data-key="${key}"] button`)?.focus(); };
+    const onSort = (key, way) => { go({ sort: key, way }); focusHead(key); };
     const { box, order } = makeTable({ label: "Leaderboard: methods by tasks", columns, rows, sort, onSort });
     shown = { columns, order };
     replaceTable(place, box);
-    notes.replaceChildren(...boardLegend(columns, rows));
+    said.replaceChildren(...boardSummary(columns, rows));
+    how.replaceChildren(...boardLegend());
     boardSync(controls);
   };
 }
@@ -125,21 +125,29 @@ function boardSort(columns) {
   return values.length === 1 ? { key: values[0].key, down: true } : { key: "method", down: false };
 }
 
-function boardLegend(columns, rows) {
-  const changed = [...new Set(shownPlaces().map((place) => data.places[place]).filter((one) => one.changed).map((one) => `${one.title}, ${one.protocol}* with ${one.changed}`))];
+function boardSummary(columns, rows) {
   const all = dataShown() === "both" ? 0 : data.subjects.filter((one) => one.data !== dataShown()).length;
   const other = dataShown() === "real" ? "of demo scenes" : "of real data";
-  return [
-    h("p", {}, `${count(rows.length, "row")}, ${count(columns.length - 1 - BOARD_COSTS.length, "column")}. `, all ? [`${count(all, "row")} ${other} ${all === 1 ? "is" : "are"} not shown. `,
-      h("button", { type: "button", class: "link", on: { click: () => go({ data: "both" }) } }, "Show them")] : ""),
-    h("details", {}, h("summary", {}, "How to read this table"), h("ul", {},
-      h("li", {}, "A number is the mean over seeds, in percent. Below it: the 95 % interval over items, which does not hold the variance between seeds; then sd, the standard deviation over seeds; the number of seeds; the input size."),
-      h("li", {}, h("span", { class: "rank" }, "1"), " and ", h("span", { class: "rank" }, "2"), " are the best of the rows of a column that may be compared: equal protocol, settings, split and images by column, equal input size and precision by row. A filter by text or paradigm does not change them."),
-      h("li", {}, "† not ranked with the others: the number's panel says why."),
-      h("li", {}, data.tests ? "≈ no difference from the best of the column is shown: paired test on the same items, corrected after Holm. It is made for the metric that ranks the task."
-        : "Differences from the best were not tested: the page was made with --no-tests."),
-      h("li", {}, "⚑ contaminated: the weights were pretrained on images of this task."),
-      changed.length ? h("li", {}, "* settings changed from the protocol's own: ", changed.join("; "), ".") : "",
-      h("li", {}, "Costs are those of the shown cells, from the least to the most; images per second depend on the machine of the run. What is blank was not measured."))),
+  const both = () => { go({ data: "both" }); byId("main").querySelector(".box")?.focus(); };
+  return [`${count(rows.length, "row")}, ${count(columns.length - 1 - BOARD_COSTS.length, "column")}. `,
+    ...(all ? [`${count(all, "row")} ${other} ${all === 1 ? "is" : "are"} not shown. `, h("button", { type: "button", class: "link", on: { click: both } }, "Show them")] : [])];
+}
+
+function boardLegend() {
+  const changed = [...new Set(shownPlaces().map((place) => data.places[place]).filter((one) => one.changed).map((one) => `${one.title}, ${one.protocol}* with ${one.changed}`))];
+  const tests = [
+    "≈ no difference from the best of the column is shown: a paired test on the same items and, where both rows have several seeds, Welch's test over seeds; the larger p-value, corrected after Holm for the rows of the column, is above 5 %.",
+    "? not tested against the best: the runs left too little of the same items, or the best is hidden, or another metric is shown than the one that ranks the task, of which alone tests are made.",
+    "A ranked row below the first without one of these signs is shown to differ from the best; where either has one seed, that says nothing about another seed.",
   ];
+  return [
+    "A number is the mean over seeds, in percent. Below it: the 95 % interval over items, which does not hold the variance between seeds; then sd, the standard deviation over seeds; the number of seeds; the input size.",
+    [h("span", { class: "rank" }, "1"), " and ", h("span", { class: "rank" }, "2"), " are the best of the rows of a column that may be compared: equal protocol, settings, split and images by column, equal input size and precision by row. Equal printed digits share a rank. A filter by text or paradigm does not change them."],
+    "† not ranked with the others: the number's panel says why.",
+    ...(data.tests ? tests : ["No tests were made (--no-tests): nothing here says which rows differ from the best."]),
+    "⚑ contaminated: the weights were pretrained on images of this task.",
+    ...(changed.length ? [["* settings changed from the protocol's own: ", changed.join("; "), "."]] : []),
+    "Costs are those of the shown cells, from the least to the most, and are sorted by the least. Parameters and FLOPs hold the head or the detector and follow the input size of the task: compare them within one column, not across tasks. Images per second depend on the machine of the run.",
+    "What is blank was not measured.",
+  ].map((words) => h("li", {}, words));
 }

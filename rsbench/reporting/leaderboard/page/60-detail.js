@@ -7,7 +7,11 @@ let opener = null;
 
 function startPanel() {
   const panel = byId("panel");
-  panel.addEventListener("close", () => { if (state.cell) go({ cell: null }); });
+  panel.addEventListener("close", () => {
+    if (!state.cell) return;
+    if (history.state?.step) history.back(); // to the view from which it was opened, so that Back does not open it again
+    else go({ cell: null });
+  });
   panel.addEventListener("click", (event) => { if (event.target === panel) panel.close(); });
 }
 
@@ -16,8 +20,10 @@ function drawPanel() {
   const cell = state.cell ? findCell(state.cell) : null;
   if (!cell) {
     if (panel.open) panel.close();
-    opener?.isConnected && opener.focus();
+    const drawn = [...byId("main").querySelectorAll("[data-cell]")].find((one) => one.dataset.cell === panel.dataset.cell);
+    (opener?.isConnected && opener !== document.body ? opener : drawn)?.focus();
     opener = null;
+    delete panel.dataset.cell;
     return;
   }
   if (panel.dataset.cell === state.cell && panel.open) return;
@@ -33,24 +39,25 @@ function drawPanel() {
 function cellDetail(cell) {
   const place = data.places[cell.place];
   const about = data.subjects[cell.subject];
-  const column = columnOf(cell.place);
-  const metric = column.part === cell.part && cell.names.includes(column.metric) ? column.metric : cell.metric;
+  const column = columnOf(cell.place, cell);
+  const metric = cell.names.includes(column.metric) ? column.metric : cell.metric;
+  const choose = (other) => { go({ cell: cellKey(other) }); byId("panel").querySelector(".parts [aria-current]")?.focus(); };
   const runs = cell.runs.map(run);
   const words = placeWords(place);
   const parts = (cellsOf[cell.place].get(cell.subject) ?? []).filter((other) => other.part);
   return [
     h("div", { class: "bar" },
-      h("div", {}, h("h2", { id: "panel-title" }, about.title, about.checkpoint ? `, checkpoint ${about.checkpoint}` : ""),
+      h("div", {}, h("h2", { id: "panel-title" }, shownName(about)),
         h("p", {}, [place.title, words.protocol, words.split, cell.part, cell.size === null ? "" : `${cell.size} px`].filter(Boolean).join(" · "))),
       h("button", { type: "button", autofocus: true, on: { click: () => byId("panel").close() } }, "Close")),
-    parts.length > 1 ? h("p", { class: "parts" }, "Part: ", parts.map((other) => (other === cell ? h("b", {}, other.part)
-      : h("button", { type: "button", class: "link", on: { click: () => go({ cell: cellKey(other) }) } }, other.part)))) : "",
+    parts.length > 1 ? h("p", { class: "parts" }, "Part: ", parts.map((other) =>
+      h("button", { type: "button", class: "link", "aria-current": other === cell ? "true" : null, on: { click: () => choose(other) } }, other.part))) : "",
     headline(cell, metric, column),
     remarksOf(cell),
     section("Metrics", metricTable(cell, place)),
     section("Classes", classTable(cell, place)),
     section("Comparison with the best", comparison(cell, column)),
-    section("Seeds and runs", seedTable(cell, metric, place)),
+    section("Seeds and runs", seedTable(cell, metric)),
     section("Make it again", [...new Set(runs.map((one) => text(one.command)))].filter(Boolean).map((command) => copyable(command, "the command"))),
     section("Protocol", protocolOf(cell, place, runs[0])),
     section("Weights, cost and environment", originOf(cell, runs[0])),
@@ -66,10 +73,10 @@ function headline(cell, metric, column) {
   const found = valueOf(cell, metric);
   if (!found) return h("p", { class: "headline failed" }, cell.status);
   const rank = column.metric === metric ? column.ranks.get(cell) : undefined;
-  return h("div", { class: "headline" }, h("strong", {}, number(found.mean, column.digits)), h("div", {},
+  return h("div", { class: "headline" }, h("strong", {}, found.text.mean), h("div", {},
     h("p", {}, `${metricTitle(metric)} on ${cell.part}, percent, mean over ${count(cell.seeds.length, "seed")}`),
-    h("p", {}, found.low === null ? "no 95 % interval over items" : `95 % interval over items ${number(found.low, column.digits)} to ${number(found.high, column.digits)}`,
-      found.sd === null ? "" : `; sd over seeds ${number(found.sd, column.digits)}`),
+    h("p", {}, found.low === null ? "no 95 % interval over items" : `95 % interval over items ${interval(found, " to ")}`,
+      found.sd === null ? "" : `; sd over seeds ${found.text.sd}`),
     h("p", {}, rank ? `rank ${rank} of ${column.ranks.size} comparable rows` : cell.out ? `not ranked: ${cell.out}` : "")));
 }
 
@@ -78,32 +85,28 @@ function remarksOf(cell) {
   return said.length ? h("ul", { class: "remarks" }, said.map((one) => h("li", {}, one[0].toUpperCase() + one.slice(1)))) : "";
 }
 
-function plainTable(heads, rows) {
-  return h("div", { class: "box", tabindex: "0", role: "region", "aria-label": heads.join(", ") }, h("table", {},
+function plainTable(label, heads, rows) {
+  return h("div", { class: "box", tabindex: "0", role: "region", "aria-label": label }, h("table", {},
     h("thead", {}, h("tr", {}, heads.map((head, at) => h("th", { scope: "col", class: at ? "num" : "" }, head)))),
     h("tbody", {}, rows.map((row) => h("tr", {}, row.map((one, at) => (at ? h("td", { class: "num" }, one) : h("th", { scope: "row" }, one))))))));
 }
 
 function metricTable(cell, place) {
   const names = cell.names.filter((name) => !classOf(place.task, name));
-  const digits = decimals(place.kind);
-  return names.length && cell.mean ? plainTable(["Metric", "Mean", "95 % interval over items", "sd over seeds"], names.map((name) => {
+  return names.length && cell.mean ? plainTable("Metrics", ["Metric", "Mean", "95 % interval over items", "sd over seeds"], names.map((name) => {
     const one = valueOf(cell, name);
-    return [h("span", { title: name }, metricTitle(name)), number(one.mean, digits), interval(one, digits), number(one.sd, digits)];
+    return [h("span", { title: name }, metricTitle(name)), one.text.mean, interval(one), one.text.sd];
   })) : "";
 }
-
-const interval = (one, digits) => (one.low === null ? "" : `${number(one.low, digits)} – ${number(one.high, digits)}`);
 
 function classTable(cell, place) {
   const found = cell.names.map((name) => [name, classOf(place.task, name)]).filter(([, one]) => one);
   if (!found.length || !cell.mean) return "";
   const metrics = [...new Set(found.map(([, one]) => one.metric))];
   const classes = [...new Set(found.map(([, one]) => one.title))];
-  const digits = decimals(place.kind);
   const full = new Map(found.map(([name, one]) => [`${one.metric}\n${one.title}`, name]));
-  return plainTable(["Class", ...metrics.map(metricTitle)], classes.map((title) => [title, ...metrics.map((metric) => {
+  return plainTable("Classes", ["Class", ...metrics.map(metricTitle)], classes.map((title) => [title, ...metrics.map((metric) => {
     const one = valueOf(cell, full.get(`${metric}\n${title}`));
-    return one ? [number(one.mean, digits), one.low === null ? "" : h("small", {}, interval(one, digits))] : "";
+    return one ? [one.text.mean, one.low === null ? "" : h("small", {}, interval(one))] : "";
   })]));
 }

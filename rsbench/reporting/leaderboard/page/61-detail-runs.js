@@ -1,31 +1,34 @@
 // The lower half of the panel: where the number comes from, and how it is made again.
 
 function comparison(cell, column) {
-  const found = cell.against?.[column.metric];
-  if (!found) {
-    const rank = column.ranks.get(cell);
-    if (rank === 1) return h("p", {}, "This is the best of the rows that may be compared.");
-    return cell.out ? h("p", {}, `Not compared: ${cell.out}.`) : "";
-  }
-  const signed = (value, plus = "") => `${value > 0 ? plus : ""}${number(value, column.digits + 1)}`.replace("-", "−");
-  const p = (value) => (value < 0.001 ? "below 0.001" : value.toFixed(3));
+  if (cell.out) return h("p", {}, `Not compared: ${cell.out}.`);
+  const rank = column.ranks.get(cell);
+  if (!rank) return "";
+  if (!data.tests) return h("p", {}, "Not tested: the page was made with --no-tests.");
+  const test = testOf(cell, column);
+  if (!test) return h("p", {}, "This is the best of the rows that may be compared.");
+  if (test.untested) return h("p", {}, h("b", {}, "? Not tested"), ` against the best of the column: ${test.untested}.`);
+  const minus = (number) => number.replace("-", "−");
+  const single = [cell, test.of].filter((one) => one.seeds.length === 1).map((one) => shownName(data.subjects[one.subject]));
+  const seeds = test.seeds === null ? "" : `, over seeds (Welch) p ${test.seeds}; the larger`;
+  const words = test.shown ? `A difference${test.seeds === null ? " between these runs" : ""} is shown` : "≈ No difference is shown";
   return [
-    h("p", {}, h("b", {}, found.shown ? "A difference is shown" : "≈ No difference is shown"), ` from ${data.subjects[found.best].title}, on the same items.`),
+    h("p", {}, h("b", {}, words), ` from ${shownName(data.subjects[test.best])}, on the same items.`),
     facts([
-      ["Difference", `${signed(found.mean, "+")} points, 95 % interval ${signed(found.low)} to ${signed(found.high)}`],
-      ["Test", `${found.test}, p ${p(found.p)}; ${p(found.corrected)} corrected after Holm within the column`],
+      ["Difference", `${minus(test.mean)} points, 95 % interval ${minus(test.low)} to ${minus(test.high)}`],
+      ["Tests", `over items p ${test.p} (${test.test})${seeds}, corrected after Holm within the column: ${test.corrected}`],
+      ["Seeds", single.length ? `one seed of ${single.join(" and of ")}: says nothing about another seed` : test.seeds === null ? "no seed changes these numbers" : ""],
     ]),
   ];
 }
 
 const recordLink = (id, words) => h("a", { href: `records/${id}.json` }, words ?? id);
 
-function seedTable(cell, metric, place) {
-  const digits = decimals(place.kind);
-  return plainTable(["Run", "Seed", metric ? `${cell.part}/${metricTitle(metric)}` : "Status", "Started", "Seconds"], cell.runs.map((one) => {
+function seedTable(cell, metric) {
+  return plainTable("Seeds and runs", ["Run", "Seed", metric ? `${cell.part}/${metricTitle(metric)}` : "Status", "Started", "Seconds"], cell.runs.map((one) => {
     const own = run(one);
     const at = text(own.names).indexOf(`${cell.part}/${metric}`);
-    return [recordLink(own.id), String(own.seed), at < 0 ? own.status : number(own.values[at], digits), own.started.replace("T", " "), own.seconds === null ? "" : number(own.seconds, 1)];
+    return [recordLink(own.id), String(own.seed), at < 0 ? own.status : runText(one, at), own.started.replace("T", " "), own.seconds === null ? "" : number(own.seconds, 1)];
   }));
 }
 

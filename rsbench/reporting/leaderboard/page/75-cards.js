@@ -11,9 +11,9 @@ function tasksView(main) {
 
 function cardsView(main, title, cards, words, make, measured) {
   const list = h("div", { class: "cards" });
-  const search = h("input", { type: "search", autocomplete: "off", on: { input: (event) => go({ cq: event.target.value }) } });
+  const search = h("input", { type: "search", autocomplete: "off", on: { input: (event) => go({ cq: event.target.value, card: null }) } });
   main.append(h("h2", {}, title), h("form", { class: "controls", on: { submit: (event) => event.preventDefault() } }, h("label", { class: "search" }, h("span", {}, "Search"), search)), list);
-  let last = null;
+  let [last, at] = [null, null];
   return () => {
     if (document.activeElement !== search) search.value = state.cq ?? "";
     const wanted = (state.cq ?? "").toLowerCase();
@@ -23,11 +23,12 @@ function cardsView(main, title, cards, words, make, measured) {
       names.sort((a, b) => measured.has(b) - measured.has(a) || compareText(cards[a].title, cards[b].title));
       list.replaceChildren(...(names.length ? names.map((name) => h("article", { id: `card-${name}`, tabindex: "-1" }, make(name, cards[name], measured.has(name)))) : [h("p", { class: "empty" }, "No card fits.")]));
     }
-    if (state.card) {
+    if (state.card && at !== state.card) {
       const card = byId(`card-${state.card}`);
       card?.scrollIntoView();
       card?.focus({ preventScroll: true });
     }
+    at = state.card;
   };
 }
 

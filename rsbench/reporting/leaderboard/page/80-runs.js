@@ -8,19 +8,19 @@ function runColumns() {
     const names = text(data.runs.names[one]);
     const key = state[`m.${about.task}`] ?? data.tasks[about.task]?.rank ?? names[0];
     const at = names.includes(key) ? names.indexOf(key) : 0;
-    return names.length ? { key: names[at], value: data.runs.values[one][at], digits: decimals(about.kind) } : null;
+    return names.length ? { key: names[at], value: data.runs.values[one][at], text: runText(one, at) } : null;
   };
   const plain = (key, title, read, numeric = false, name) => ({ key, title, numeric, class: name, value: read, cell: (one) => { const value = read(one); return value === null ? "" : String(value); } });
   return [
     { key: "id", title: "Run", class: "id", value: of("id"), cell: (one) => h("a", { class: "go", tabindex: "-1", href: `records/${of("id")(one)}.json` }, h("code", {}, of("id")(one))) },
-    plain("method", "Method", (one) => data.subjects[data.runs.subject[one]].title, false, "name"),
+    plain("method", "Method", (one) => shownName(data.subjects[data.runs.subject[one]]), false, "name"),
     plain("task", "Task", place((about) => about.title)),
     plain("protocol", "Protocol", place((about) => about.protocol + (about.changed ? "*" : ""))),
     plain("split", "Split", place((about) => about.split)),
     plain("data", "Data", (one) => data.subjects[data.runs.subject[one]].data),
     plain("seed", "Seed", of("seed"), true),
     { key: "value", title: "Value", numeric: true, value: (one) => ranked(one)?.value ?? null,
-      cell: (one) => { const found = ranked(one); return found ? [number(found.value, found.digits), h("small", {}, found.key)] : ""; },
+      cell: (one) => { const found = ranked(one); return found ? [found.text, h("small", {}, found.key)] : ""; },
       csv: [["metric", (one) => ranked(one)?.key ?? ""], ["value", (one) => ranked(one)?.value ?? ""]] },
     { key: "status", title: "Status", value: of("status"), csv: [["status", of("status")], ["reason", of("reason")]],
       cell: (one) => (of("status")(one) === "done" ? "done" : h("span", { class: "failed", title: of("reason")(one) }, of("status")(one), h("small", {}, shorter(of("reason")(one))))) },
@@ -47,7 +47,7 @@ function runsView(main) {
     const wanted = (state.rq ?? "").toLowerCase().split(/\s+/).filter(Boolean);
     const rows = all.filter((one) => wanted.every((word) => words[one].includes(word)));
     const known = columns.some((column) => column.key === state.sort);
-    const onSort = (key, way) => { go({ sort: key, way }); byId("main").querySelector(`th[data-key="${key}"] button`)?.focus(); };
+    const onSort = (key, way) => { go({ sort: key, way }); focusHead(key); };
     const made = makeTable({ label: "Runs", columns, rows, onSort, sort: { key: known ? state.sort : "started", down: known ? state.way !== "up" : true } });
     order = made.order;
     many.textContent = rows.length === all.length ? count(all.length, "run") : `${rows.length} of ${count(all.length, "run")}`;
@@ -57,7 +57,7 @@ function runsView(main) {
 
 function leftView(main) {
   const list = (title, note, items) => (items.length ? h("section", {}, h("h3", {}, title), h("p", { class: "note" }, note),
-    plainTable(["Name", "Reason"], items.map((one) => [h("code", {}, one.name), one.reason]))) : "");
+    plainTable(title, ["Name", "Reason"], items.map((one) => [h("code", {}, one.name), one.reason]))) : "");
   main.append(h("h2", {}, "Left out"), h("div", { class: "left" },
     list("Runs", "These folders of runs could not be used; no number on this page comes from them.", data.broken),
     list("Plugins", "These plugins could not be read, so methods or tasks of theirs have no card.", data.plugins),

@@ -7,16 +7,25 @@ function paperView(main) {
   const { tables, audit } = data.paper;
   fill(main, null, [h("h2", {}, "The CtxMIM paper"),
     h("p", { class: "note" }, "Numbers as printed; bold is the best of a column. Below each: ✓ reproduced, ≠ differs by more than the tolerance, ∦ measured but not comparable, and why. Rows that are not in the paper stand in the leaderboard."),
-    h("p", { class: "note" }, tables.map((table) => [h("a", { href: address({ view: "paper", at: `table-${table.number}` }) }, `Table ${table.number}`), " · "]), h("a", { href: address({ view: "paper", at: "audit" }) }, "Audit")),
+    h("p", { class: "note" }, tables.map((table) => [jump(`table-${table.number}`, `Table ${table.number}`), " · "]), jump("audit", "Audit")),
     tables.map(paperTable), auditNode(audit)]);
-  return () => { if (state.at) byId(state.at)?.scrollIntoView(); };
+  return () => jumpTo(state.at);
+}
+
+/** A link within the view: the address of a place that was jumped to already does not change, and nobody is told. */
+const jump = (at, words) => h("a", { href: address({ view: "paper", at }), on: { click: () => jumpTo(at) } }, words);
+
+function jumpTo(at) {
+  const found = at ? byId(at) : null;
+  found?.scrollIntoView();
+  found?.focus({ preventScroll: true });
 }
 
 function paperTable(table) {
   const grouped = table.rows.some((row) => row.group);
   const runs = table.rows.flatMap((row) => row.cells).filter((cell) => cell?.kind && cell.kind !== "not run").length;
-  return h("section", { class: "printed", id: `table-${table.number}` }, h("h3", {}, `Table ${table.number}`),
-    h("p", { class: "note" }, `${table.caption} ${table.source}. Tolerance ${table.tolerance} points. `, runs ? "" : "None of its cells was run here."),
+  return h("section", { class: "printed", tabindex: "-1", id: `table-${table.number}` }, h("h3", {}, `Table ${table.number}`),
+    h("p", { class: "note" }, `${table.caption} ${table.source}. Tolerance ${table.tolerance} ${table.tolerance === 1 ? "point" : "points"}. `, runs ? "" : "None of its cells was run here."),
     h("div", { class: "box", tabindex: "0", role: "region", "aria-label": `Table ${table.number}` }, h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Method"), table.columns.map((title) => h("th", { scope: "col", class: "num" }, title)))),
       h("tbody", {}, table.rows.map((row) => h("tr", {}, h("th", { scope: "row" }, row.method, h("small", {}, [row.backbone, grouped ? row.group : ""].filter(Boolean).join(" · "))),
@@ -35,7 +44,7 @@ function paperCell(cell) {
 
 function auditNode(audit) {
   const kinds = [...new Set(audit.map((one) => one.finding))];
-  return h("section", { class: "printed", id: "audit" }, h("h3", {}, "Audit of the paper's claims"),
+  return h("section", { class: "printed", tabindex: "-1", id: "audit" }, h("h3", {}, "Audit of the paper's claims"),
     h("p", { class: "note" }, `What the text claims of its own tables, recomputed from the printed numbers: ${kinds.map((kind) => `${audit.filter((one) => one.finding === kind).length} ${kind}`).join(", ")}.`),
     h("div", { class: "box", tabindex: "0", role: "region", "aria-label": "Audit" }, h("table", {},
       h("thead", {}, h("tr", {}, ["Claim", "Printed", "Arithmetic", "Finding", "Remark"].map((head) => h("th", { scope: "col" }, head)))),

@@ -25,6 +25,7 @@ function draw() {
     const moved = mounted !== null;
     mounted = view[0];
     updated = null;
+    stopGrowing();
     byId("main").replaceChildren();
     update = view[2](byId("main"));
     document.title = view === VIEWS[0] ? data.title : `${view[1]} · ${data.title}`;
@@ -54,6 +55,10 @@ function start() {
   byId("foot").append(h("p", {}, `Made by rsbench ${data.version} from the records that lie beside this page. It asks no network for anything.`));
   startTheme();
   startPanel();
+  document.querySelector(".skip").addEventListener("click", (event) => { // its address would be that of another view
+    event.preventDefault();
+    byId("main").focus();
+  });
   addEventListener("popstate", follow);
   addEventListener("hashchange", follow);
   follow();
