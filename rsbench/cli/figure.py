@@ -63,7 +63,7 @@ def ranks(
         typer.echo(f"warning: {path} was left out: {reason}", err=True)
     for note in made.notes:
         typer.echo(note, err=True)
-    _write(draw_ranks(made.ranking, inches, "demo scenes" if demo else ""), out, "ranks")
+    _write(draw_ranks(made.ranking, inches, "demo scenes" if demo else "", made.columns), out, "ranks")
 
 
 @figure.command("confusion")

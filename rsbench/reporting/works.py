@@ -98,8 +98,8 @@ SWIN_V2 = """@inproceedings{liu2022swinv2,
 VIT = """@inproceedings{dosovitskiy2021vit,
   title     = {An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale},
   author    = {Dosovitskiy, Alexey and Beyer, Lucas and Kolesnikov, Alexander and Weissenborn, Dirk and Zhai, Xiaohua
-               and Unterthiner, Thomas and Dehghani, Mostafa and Minderer, Matthias and Heigold, Georg and Gelly, Sylvain
-               and Uszkoreit, Jakob and Houlsby, Neil},
+               and Unterthiner, Thomas and Dehghani, Mostafa and Minderer, Matthias and Heigold, Georg and Gelly,
+               Sylvain and Uszkoreit, Jakob and Houlsby, Neil},
   booktitle = {ICLR},
   year      = {2021},
   url       = {https://openreview.net/forum?id=YicbFdNTTy}

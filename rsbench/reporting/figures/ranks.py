@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _PITCH = 0.19  # inches between two names
 _LETTERS = 34  # of a name in one line
 _GAP = 0.06  # inches between a line and its name
+_SMALL = 0.105  # inches of a line below the figure
+_DENSE = 0.03  # inches between two marks of the scale that the eye still tells apart
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,12 @@ class Ranked:
 
     Args:
         ranking: its names are titles.
+        columns: what was ranked over: task, protocol, split and part, metric of each.
         notes: what was ranked and what was left out, a line each.
     """
 
     ranking: Ranking
+    columns: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -70,22 +74,23 @@ def ranking_of(store: Store, tasks: Sequence[Task], protocols: Sequence[str], da
     )
     notes = [f"ranked over {column}" for column in found[0].columns]
     notes += [f"left out: {titles[name]} ({name}) lacks {', '.join(w)}" for name, w in found[0].left_out.items()]
-    return Ranked(replace(ranking, names=names), tuple(notes))
+    return Ranked(replace(ranking, names=names), found[0].columns, tuple(notes))
 
 
-def draw_ranks(ranking: Ranking, width: float = DOUBLE, note: str = "") -> Figure:
+def draw_ranks(ranking: Ranking, width: float = DOUBLE, note: str = "", columns: Sequence[str] = ()) -> Figure:
     """Returns the diagram.
 
     Args:
         ranking: at least two methods, best first.
         width: in inches.
         note: what must stand beside the test, such as ``demo scenes``.
+        columns: what was ranked over, for small lines below.
     """
     with styled():
-        return _draw(ranking, width, note)
+        return _draw(ranking, width, note, columns)
 
 
-def _draw(ranking: Ranking, width: float, note: str) -> Figure:
+def _draw(ranking: Ranking, width: float, note: str, columns: Sequence[str]) -> Figure:
     count = len(ranking.names)
     half = math.ceil(count / 2)
     letters = _LETTERS if width >= DOUBLE else 20
@@ -98,7 +103,8 @@ def _draw(ranking: Ranking, width: float, note: str) -> Figure:
     below = 0.14 + 0.1 * (max(bars, default=-1) + 1)  # where the first name stands under the scale
     said = textwrap.fill(_said(ranking, note), int((width - 0.2) / 0.056))
     above = 0.6 + 0.12 * (said.count("\n") + 1)
-    height = above + below + pitch * half + 0.12
+    over = _over(columns, note, int((width - 0.2) / 0.047))
+    height = above + below + pitch * half + 0.12 + _SMALL * len(over)
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))  # one unit is one inch, y runs down from the scale
@@ -113,9 +119,13 @@ def _draw(ranking: Ranking, width: float, note: str) -> Figure:
 
     black: dict[str, Any] = {"color": "black", "solid_capstyle": "butt"}
     axes.plot([place(1), place(count)], [0, 0], linewidth=0.8, **black)
+    told = _tick_step(count, step)
     for whole in range(1, count + 1):
-        axes.plot([place(whole)] * 2, [-0.06, 0], linewidth=0.8, **black)
-        axes.text(place(whole), -0.09, str(whole), ha="center", va="bottom", fontsize=7)
+        numbered = (whole - 1) % told == 0
+        if numbered or step > _DENSE:
+            axes.plot([place(whole)] * 2, [-0.06 if numbered else -0.035, 0], linewidth=0.8, **black)
+        if numbered:
+            axes.text(place(whole), -0.09, str(whole), ha="center", va="bottom", fontsize=7)
     _critical(axes, ranking, place(1), step, said)
     for level, (first, last) in zip(bars, ranking.groups, strict=True):
         ends = [place(ranking.mean_ranks[first]) - 0.04, place(ranking.mean_ranks[last]) + 0.04]
@@ -128,7 +138,31 @@ def _draw(ranking: Ranking, width: float, note: str) -> Figure:
         axes.plot([place(rank), place(rank), end], [0, y, y], linewidth=0.6, **black)
         side = "right" if on_left else "left"
         axes.text(end - _GAP if on_left else end + _GAP, y, label, ha=side, va="center", fontsize=7, linespacing=1.0)
+    if over:
+        axes.text(0.1, height - above - 0.05, "\n".join(over), ha="left", va="bottom", fontsize=6, linespacing=1.15)
     return figure
+
+
+def _tick_step(count: int, step: float) -> int:
+    """Returns which numbers of the scale are written, 1 and each so many after it: they do not touch.
+
+    >>> _tick_step(9, 0.08), _tick_step(20, 0.05), _tick_step(20, 0.4)
+    (2, 5, 1)
+
+    Args:
+        count: last number of the scale.
+        step: inches between two numbers.
+    """
+    room = 0.062 * len(str(count)) + 0.035
+    return next(every for every in (1, 2, 5, 10, 20, 50, count) if every * step >= room or every >= count)
+
+
+def _over(columns: Sequence[str], note: str, letters: int) -> list[str]:
+    """Returns the lines that say what was ranked over."""
+    if not columns:
+        return []
+    text = f"Ranked over {'; '.join(columns)}." + (f" {note[0].upper()}{note[1:]}." if note else "")
+    return textwrap.wrap(text, letters, break_on_hyphens=False)
 
 
 def _label(name: str, rank: str, letters: int) -> str:

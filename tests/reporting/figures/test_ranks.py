@@ -36,7 +36,8 @@ def boxes(figure, found):
 @given(names=NAMES, tasks=st.integers(2, 8), seed=st.integers(0, 999), width=st.sampled_from([SINGLE, DOUBLE]))
 def test_nothing_is_cut_off_and_no_name_stands_on_another(names, tasks, seed, width):
     ranking = rank_methods(np.random.default_rng(seed).normal(size=(tasks, len(names))), names)
-    figure = draw_ranks(ranking, width)
+    columns = [f"Task {n} with a title, a protocol, a split val, top1" for n in range(tasks)]
+    figure = draw_ranks(ranking, width, "demo scenes", columns)
     found = texts(figure)
     labels = [text for text in found if re.search(r"\(\d+\.\d\d\)$", text.get_text())]
     said = ["".join(text.get_text().split()) for text in labels]  # lines are broken where names are long
@@ -49,6 +50,22 @@ def test_nothing_is_cut_off_and_no_name_stands_on_another(names, tasks, seed, wi
     for side in ("left", "right"):
         ordered = sorted(boxes(figure, [t for t in labels if t.get_ha() == side]), key=lambda box: box.y0)
         assert all(low.y1 <= above.y0 + 1 for low, above in pairwise(ordered))
+    [below] = [text for text in found if text.get_text().startswith("Ranked over")]
+    said = " ".join(below.get_text().split())
+    assert said == f"Ranked over {'; '.join(columns)}. Demo scenes."
+    [box] = boxes(figure, [below])
+    assert all(box.y1 <= other.y0 + 1 for other in boxes(figure, labels))
+
+
+@pytest.mark.parametrize("width", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("count", [2, 9, 20, 40])
+def test_numbers_of_the_scale_do_not_touch(count, width):
+    names = tuple(f"Method number {n} with long title, ViT-L" for n in range(count))
+    ranking = Ranking(names, tuple(float(n + 1) for n in range(count)), 5, 0.01, 1.2, 0.05, ((0, 1),))
+    figure = draw_ranks(ranking, width)
+    numbers = [text for text in texts(figure) if text.get_text().isdigit()]
+    assert numbers[0].get_text() == "1" and len(numbers) >= 2
+    assert all(left.x1 + 2 <= right.x0 for left, right in pairwise(boxes(figure, numbers)))
 
 
 def lines(figure, width):
@@ -101,7 +118,16 @@ def test_methods_of_a_store_are_ranked_over_their_tasks(store, tmp_path, capsys)
     assert out.is_file() and out.with_suffix(".pdf").is_file()
     printed = capsys.readouterr()
     assert printed.out.split() == [str(out.with_suffix(".pdf")), str(out)]
-    assert "ranked over EuroSAT" in printed.err
+    assert "ranked over EuroSAT, paper, seco val, top1" in printed.err and "RESISC45, paper" in printed.err
+
+
+def test_the_figure_names_task_protocol_and_metric_of_what_was_ranked_over(store, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("rsbench.reporting.figures.style.save", lambda figure, _: drawn.append(figure) or [])
+    assert _main(["figure", "ranks", "--results", str(store.root), "--out", str(tmp_path)]) == 0
+    [below] = [text.get_text() for text in texts(drawn[0]) if text.get_text().startswith("Ranked over")]
+    said = " ".join(below.split())
+    assert "EuroSAT, paper, seco val, top1; RESISC45, paper, seco val, top1." in said and "Demo" not in said
 
 
 def test_too_few_tasks_are_refused_with_the_reason(store, tmp_path, capsys):
