@@ -32,6 +32,10 @@ def with_plain_keys(table: pa.Table) -> pa.Table:
             raise ValueError(f"{name} is {column.type}, no string")
         if column.null_count:
             raise ValueError(f"{name} is missing in {column.null_count} of {len(column)} rows")
+        try:
+            column.validate(full=True)  # of bytes that are no UTF-8, nothing else would tell before they are read
+        except pa.ArrowException:
+            raise ValueError(f"{name} is no UTF-8 in some rows") from None
         if table.schema.field(name).type != pa.string():
             table = table.set_column(table.column_names.index(name), name, _cast(column, pa.string(), name))
     return table

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from odd_tables import PARQUET, dictionaries, footnotes, replaced
@@ -48,6 +49,10 @@ def with_one(table, value):
     return replaced(table, "top1", [value, *table["top1"].to_pylist()[1:]])
 
 
+def no_utf8(count):
+    return pa.array([b"\xff"] * count).cast(options=pc.CastOptions(pa.string(), allow_invalid_utf8=True))
+
+
 ODD_VALUES = {
     "NaN": (lambda t: with_one(t, np.nan), "top1 is not finite"),
     "an infinity": (lambda t: with_one(t, np.inf), "top1 is not finite"),
@@ -60,6 +65,7 @@ ODD_VALUES = {
     "item missing": (lambda t: replaced(t, "item", [None, *t["item"].to_pylist()[1:]]), "item is missing in 1"),
     "items numbered": (lambda t: replaced(t, "item", list(range(len(t)))), "item is int64, no string"),
     "parts numbered": (lambda t: replaced(t, "part", [1] * len(t)), "part is int64, no string"),
+    "no UTF-8": (lambda t: replaced(t, "item", no_utf8(len(t))), "item is no UTF-8"),
     "no letters": (lambda t: replaced(t, "item", pa.array([b"\xff"] * len(t))), "item is binary, no string"),
 }
 
