@@ -95,3 +95,12 @@ def test_a_single_run_that_was_changed_is_refused_by_name(spoiled, capsys):
     err = capsys.readouterr().err
     assert changed in err
     assert "changed after it was written" in err
+
+
+def test_a_run_that_is_there_twice_with_different_results_is_refused_by_name(spoiled, capsys, tmp_path):
+    store, said = spoiled
+    twice = next(folder for folder, reason in said.items() if reason.startswith("several") and folder != "other")
+    good = next(iter(store)).id
+    for command in (["compare", good, twice], ["figure", "confusion", twice, "--out", str(tmp_path / "figure")]):
+        assert _main([*command, "--results", str(store.root)]) == 2
+        assert "is there several times with different results" in capsys.readouterr().err
