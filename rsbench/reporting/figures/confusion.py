@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _BOTH = 10  # classes up to which a cell has room for count and share
 _WRITTEN = 20  # and up to which it has room for one of them
 _SMALLEST = 3.5  # points of a number
+_SIZES = (6.5, 6.0, 5.5, 5.0, 4.5)  # points of a name, the largest first
+_LETTER = 0.0085  # inches of a letter for each point: about 0.6 of its size wide, and an inch has 72 points
+_MARGIN = 0.36  # of the width, at most, for the names of rows
 _ROOT = 0.5  # colours follow the square root: confusions of one per cent are seen beside hits of ninety
 
 
@@ -94,6 +97,17 @@ def confusion_of(store: Store, run: str, part: str, classes: Sequence[str] = ())
     return Confusion(counts, tuple(classes), "images", part, record)
 
 
+@dataclass(frozen=True)
+class _Names:
+    """Names of rows and columns, their size in points, inches of the margin and of a cell, and what must be said."""
+
+    shown: list[str]
+    size: float
+    margin: float
+    cell: float
+    note: str
+
+
 def draw_confusion(found: Confusion, normalise: bool = False, heading: str = "", width: float = 0.0) -> Figure:
     """Returns the figure: counts and the share of the true class, or shares alone.
 
@@ -102,6 +116,9 @@ def draw_confusion(found: Confusion, normalise: bool = False, heading: str = "",
         normalise: shares alone, and they give the colours.
         heading: a line above.
         width: in inches; 0 takes one column of a journal where that is enough.
+
+    Raises:
+        UserError: there are more classes than the width has room for, and a wider figure would have it.
     """
     with styled():
         return _draw(found, normalise, heading, width)
@@ -111,13 +128,9 @@ def _draw(found: Confusion, normalise: bool, heading: str, width: float) -> Figu
     from matplotlib.colors import PowerNorm
 
     count, shares = len(found.classes), found.shares
-    width = width or (SINGLE if count <= 5 else DOUBLE)
-    longest = max(map(len, found.classes))
-    for written in (6.5, 6.0, 5.5, 5.0, 4.5):  # points; the largest with which the names of rows do not touch
-        margin = 0.45 + 0.0085 * written * longest  # a letter is about 0.6 of its size wide, and an inch has 72 points
-        cell = (width - margin - 0.75) / count
-        if 72 * cell >= 1.1 * written:
-            break
+    width = width or (SINGLE if count <= 5 and max(map(len, found.classes)) <= 20 else DOUBLE)
+    names = _names(found.classes, width)
+    margin, cell, written = names.margin, names.cell, names.size
     figure = new_figure(width, cell * count + margin * (1.0 if count > 3 else 0.6) + 0.35)
     axes = figure.add_subplot()
     axes.grid(False)
@@ -129,9 +142,11 @@ def _draw(found: Confusion, normalise: bool, heading: str, width: float) -> Figu
     for n in range(count + 1):
         axes.axhline(n - 0.5, color="white", linewidth=0.4)
         axes.axvline(n - 0.5, color="white", linewidth=0.4)
-    upright = max(map(len, found.classes)) * written * 0.6 / 72 < 0.9 * cell
-    axes.set_xticks(range(count), found.classes, rotation=0 if upright else 90, fontsize=written)
-    axes.set_yticks(range(count), found.classes, fontsize=written)
+    upright = max(map(len, names.shown)) * written * 0.6 / 72 < 0.9 * cell
+    each = range(0, count, max(1, math.ceil(1.1 * written / (72 * cell))))  # all, but where numbers would touch
+    shown = [names.shown[n] for n in each]
+    axes.set_xticks(each, shown, rotation=0 if upright else 90, fontsize=written)
+    axes.set_yticks(each, shown, fontsize=written)
     axes.tick_params(length=0)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
@@ -145,8 +160,63 @@ def _draw(found: Confusion, normalise: bool, heading: str, width: float) -> Figu
     bar.ax.tick_params(length=2)
     bar.outline.set_linewidth(0.4)
     bar.set_label("% of the true class" if normalise else found.what)
-    set_heading(figure, heading)
+    set_heading(figure, "; ".join(filter(None, (heading, names.note))))
     return figure
+
+
+def _names(classes: Sequence[str], width: float) -> _Names:
+    """Returns how rows and columns are called.
+
+    The size is the largest with which names of rows do not touch and leave most of the width to the cells. Where even
+    the smallest leaves too little, long names are shortened; where rows would touch, classes have numbers.
+
+    Raises:
+        UserError: rows would touch, and a wider figure would help.
+    """
+    longest, chosen = max(map(len, classes)), None
+    for size in _SIZES:
+        most = int((_MARGIN * width - 0.45) / (_LETTER * size))
+        margin = 0.45 + _LETTER * size * min(longest, most)
+        cell = (width - margin - 0.75) / len(classes)
+        if 72 * cell >= 1.1 * size:  # rows do not touch
+            note = "" if longest <= most else "names of classes shortened"
+            chosen = _Names(_shortened(classes, most), size, margin, cell, note)
+            if longest <= most:
+                break
+    if chosen is not None:
+        return chosen
+    if width < DOUBLE:
+        raise UserError(
+            f"The names of {len(classes)} classes cannot be read in a figure of {width:g} inches.",
+            "Draw it over two columns: --width double.",
+        )
+    numbers = [str(n + 1) for n in range(len(classes))]
+    margin = 0.45 + _LETTER * _SIZES[-1] * len(numbers[-1])
+    cell = (width - margin - 0.75) / len(classes)
+    return _Names(numbers, _SIZES[-1], margin, cell, "classes by number, in the order of the task")
+
+
+def _shortened(names: Sequence[str], most: int) -> list[str]:
+    """Returns names of so many letters at most, shortened in the middle; those that would read alike get a number.
+
+    >>> _shortened(["ship", "baseball-diamond", "baseball-pitch-and-diamond"], 9)
+    ['ship', 'base…mond', '2 ba…mond']
+    """
+    found: list[str] = []
+    for name in names:
+        short, number = _middle_cut(name, most), 1
+        while short in found and name not in names[: len(found)]:
+            number += 1
+            short = _middle_cut(f"{number} {name}", most)
+        found.append(short)
+    return found
+
+
+def _middle_cut(name: str, most: int) -> str:
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 2
+    return f"{name[: most - 1 - end]}\N{HORIZONTAL ELLIPSIS}{name[len(name) - end :]}"
 
 
 def _write_cells(

@@ -15,6 +15,7 @@ from rsbench.errors import UserError
 from rsbench.plugins import load
 from rsbench.records import Store
 from rsbench.reporting.figures.confusion import Confusion, confusion_of, draw_confusion
+from rsbench.reporting.figures.style import DOUBLE, SINGLE
 from rsbench.segmentation.predictions import PredictionWriter
 
 EUROSAT = load().task("eurosat").classes
@@ -104,6 +105,57 @@ def test_names_and_numbers_do_not_touch_each_other_and_nothing_is_cut_off(task, 
     everything = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
     for box in extents(figure, everything):
         assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= wide + 1 and box.y1 <= high + 1
+
+
+def readable(figure):
+    """Nothing is cut off, and no name stands on another; returns the names of the rows."""
+    axes = figure.axes[0]
+    rows, columns = extents(figure, axes.get_yticklabels()), extents(figure, axes.get_xticklabels())
+    assert all(above.y0 >= below.y1 - 1 for above, below in itertools.pairwise(rows))
+    assert all(left.x1 <= right.x0 + 1 for left, right in itertools.pairwise(columns))
+    wide, high = figure.get_size_inches() * figure.dpi
+    everything = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    for box in extents(figure, everything):
+        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= wide + 1 and box.y1 <= high + 1
+    assert axes.get_window_extent().width > 0.35 * wide
+    return [text.get_text() for text in axes.get_yticklabels()]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("width", [SINGLE, DOUBLE, 0.0])
+@pytest.mark.parametrize("count", [2, 15])
+def test_long_names_are_shortened_in_the_middle_and_the_figure_says_so(count, width, make):
+    classes = [f"{'long ' * 19}{n:05}" for n in range(count)]
+    figure = draw_confusion(made(np.eye(count, dtype=int), make, classes), heading="heading", width=width)
+    names = readable(figure)
+    assert len(set(names)) == count and all("\N{HORIZONTAL ELLIPSIS}" in name for name in names)
+    assert all(name.endswith(full[-3:]) for name, full in zip(names, classes, strict=True))
+    assert "heading; names of classes shortened" in " ".join(figure.get_suptitle().split())
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_that_would_be_shortened_alike_stay_different(make):
+    classes = [f"{'x' * 40}{n}{'y' * 40}" for n in range(6)]
+    assert len(set(readable(draw_confusion(made(np.eye(6, dtype=int), make, classes))))) == 6
+
+
+@pytest.mark.filterwarnings("error")
+def test_more_classes_than_one_column_has_room_for_are_refused_with_the_remedy(make):
+    classes = load().task("resisc45").classes
+    counts = np.eye(45, dtype=int)
+    with pytest.raises(UserError, match=r"45 classes cannot be read in a figure of 3\.5 inches") as caught:
+        draw_confusion(made(counts, make, classes), width=SINGLE)
+    assert "--width double" in caught.value.hint
+    figure = draw_confusion(made(counts, make, classes), width=DOUBLE)
+    assert readable(figure) == list(classes) and figure.get_suptitle() == ""
+
+
+@pytest.mark.filterwarnings("error")
+def test_classes_that_no_figure_has_room_for_are_numbered(make):
+    figure = draw_confusion(made(np.eye(180, dtype=int), make), width=DOUBLE)
+    names = readable(figure)
+    assert names[0] == "1" and len(names) > 50 and all(name.isdigit() for name in names)
+    assert "classes by number" in figure.get_suptitle()
 
 
 def test_numbers_are_light_on_dark_and_dark_on_light(make):
