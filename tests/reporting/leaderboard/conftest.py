@@ -1,6 +1,8 @@
 """Made-up stores for the page, and one browser for all tests of it. No number in them was measured."""
 
+import csv
 import importlib.util
+import io
 import shutil
 from pathlib import Path
 
@@ -76,6 +78,20 @@ def out(filled, tmp_path_factory, registry) -> Path:
     return folder
 
 
+@pytest.fixture
+def site(tmp_path, registry):
+    """Writes a page of these runs, each a record or a record with predictions, and returns its folder."""
+
+    def build(*runs, tests=True):
+        store = Store(tmp_path / "own" / "runs")
+        for run in runs:
+            store.write(*run) if isinstance(run, tuple) else store.write(run)
+        write_leaderboard(store.root, tmp_path / "own" / "page", registry, "Made up", tests)
+        return tmp_path / "own" / "page"
+
+    return build
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, or no test of the page itself."""
@@ -127,6 +143,15 @@ class Reader:
 
     def methods(self):
         return self.tab.eval_on_selector_all("main tbody th .go", "all => all.map((one) => one.textContent)")
+
+    def focused(self, what="textContent"):
+        return self.tab.evaluate(f"document.activeElement.{what}")
+
+    def table(self):
+        """The rows of the CSV that the page exports."""
+        with self.tab.expect_download() as found:
+            self.tab.click("text=Export CSV")
+        return list(csv.DictReader(io.StringIO(Path(found.value.path()).read_text(encoding="utf-8"))))
 
     def sort(self, title):
         self.tab.click(f'main thead button[title^="{title}"]')

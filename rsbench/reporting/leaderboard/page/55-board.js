@@ -136,12 +136,12 @@ function boardSummary(columns, rows) {
 function boardLegend() {
   const changed = [...new Set(shownPlaces().map((place) => data.places[place]).filter((one) => one.changed).map((one) => `${one.title}, ${one.protocol}* with ${one.changed}`))];
   const tests = [
-    "≈ no difference from the best of the column is shown: a paired test on the same items and, where both rows have several seeds, Welch's test over seeds; the larger p-value, corrected after Holm for the rows of the column, is above 5 %.",
+    "≈ no difference from the best of the column is shown: a paired test on the same items and, where both rows have several seeds, Welch's test over seeds; the larger p-value, corrected after Holm for the rows of the column, is above 5 %.",
     "? not tested against the best: the runs left too little of the same items, or the best is hidden, or another metric is shown than the one that ranks the task, of which alone tests are made.",
     "A ranked row below the first without one of these signs is shown to differ from the best; where either has one seed, that says nothing about another seed.",
   ];
   return [
-    "A number is the mean over seeds, in percent. Below it: the 95 % interval over items, which does not hold the variance between seeds; then sd, the standard deviation over seeds; the number of seeds; the input size.",
+    "A number is the mean over seeds, in percent. Below it: the 95 % interval over items, which does not hold the variance between seeds; then sd, the standard deviation over seeds; the number of seeds; the input size.",
     [h("span", { class: "rank" }, "1"), " and ", h("span", { class: "rank" }, "2"), " are the best of the rows of a column that may be compared: equal protocol, settings, split and images by column, equal input size and precision by row. Equal printed digits share a rank. A filter by text or paradigm does not change them."],
     "† not ranked with the others: the number's panel says why.",
     ...(data.tests ? tests : ["No tests were made (--no-tests): nothing here says which rows differ from the best."]),
