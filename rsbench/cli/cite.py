@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from rsbench.cli.common import Plugins, registry, results_folder
-from rsbench.errors import UserError
+from rsbench.cli.common import Plugins, check_output, print_or_write, registry, results_folder
+
+_WHAT = "The bibliography"
 
 
 def cite(
@@ -18,6 +19,7 @@ def cite(
 ) -> None:
     """Print BibTeX of the methods, datasets, protocols and software that the runs of a folder used."""
     results_folder(results)
+    check_output(output, _WHAT)
     from rsbench.records import Store
     from rsbench.reporting.citations import cite as cite_records
 
@@ -27,11 +29,4 @@ def cite(
         typer.echo(f"warning: {path} was left out: {reason}", err=True)
     for text in found.missing:
         typer.echo(f"warning: not cited: {text}", err=True)
-    if output is None:
-        typer.echo(found.text, nl=False)
-        return
-    try:
-        output.write_text(found.text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"The entries cannot be written to {output}: {error.strerror}.", "Check --output.") from None
-    typer.echo(f"wrote {output}", err=True)
+    print_or_write(found.text, output, _WHAT)

@@ -77,6 +77,11 @@ def check_text_output(form: str, formats: Sequence[str], output: Path | None, wh
     """
     if form not in formats:
         raise UserError(f"There is no format {form!r}.", near_miss(form, formats))
+    check_output(output, what)
+
+
+def check_output(output: Path | None, what: str) -> None:
+    """Checks ``--output`` before anything is computed; UserError if the file cannot be written."""
     if output is None:
         return
     if output.is_dir():

@@ -317,3 +317,10 @@ def test_bibtex_takes_every_citation_that_there_is(tmp_path):
     assert "warning" not in done.stdout.lower() and "error" not in done.stdout.lower(), done.stdout
     made = (tmp_path / "a.bbl").read_text()
     assert len(re.findall(r"\\bibitem", made)) == len(bibliography.cited) > 30
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path, capsys):
+    (tmp_path / "runs").mkdir()
+    for output, reason in ((tmp_path / "no" / "used.bib", "there is no folder"), (tmp_path, "it is a folder")):
+        assert _main(["cite", "--results", str(tmp_path / "runs"), "--output", str(output)]) == 2
+        assert reason in capsys.readouterr().err
