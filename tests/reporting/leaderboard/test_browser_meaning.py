@@ -126,8 +126,8 @@ def test_the_plot_keeps_to_the_filters_and_marks_what_is_contaminated(read):
     page = read("view=plot&protocol=knn")
     labels = page.tab.eval_on_selector_all(
         ".dot",
-        """all => all.map((one) =>
-            [one.querySelector('.name').textContent, one.ariaLabel, one.querySelector('title').textContent])""",
+        """all => all.map((one) => [one.querySelector('.name'), one.parentNode.querySelector('title')])
+            .map(([name, title]) => [name.textContent, name.parentNode.ariaLabel, title.textContent])""",
     )
     flagged = [words for words in labels if "⚑" in words[0]]
     assert len(flagged) == 2 and all(words[1] == words[2] and words[0] in words[1] for words in labels)
@@ -192,12 +192,19 @@ def test_ranks_say_that_no_difference_is_shown_and_give_whole_names(read, site, 
     assert page.tab.evaluate(inside)
 
 
-def test_regions_have_names_of_their_own(read):
-    page = read()
-    for view in ("ranks", "paper", "plot"):
-        page.go(f"view={view}&data=both")
+def test_regions_have_names_of_their_own(read, site, make):
+    runs = [
+        make(method=f"{name}/x", title=name, task=task, protocol=protocol, metrics={"val/top1": 50.0 + len(name)})
+        for protocol, names in (("paper", ("a", "bb", "ccc")), ("swept", ("a", "bb")))
+        for name in names
+        for task in ("eurosat", "resisc45")
+    ]
+    page = read("view=ranks", folder=site(*runs))
+    assert page.tab.locator("svg.ranks").count() == 2
+    for view in ("ranks", "paper"):
+        page.open(f"view={view}")
         names = page.tab.eval_on_selector_all("[role=region]", "all => all.map((one) => one.ariaLabel)")
-        assert len(set(names)) == len(names)
+        assert len(set(names)) == len(names) > 1
 
 
 def test_panels_open_for_odd_records(read, site, make):

@@ -107,11 +107,11 @@ function sideBySide(points, x, frame) {
 function pointNode({ cell, about, found, px, py, said, label, spot, lead }, y) {
   const name = about.paradigm || "unknown";
   const open = (event) => { if (event.type === "click" || event.key === "Enter" || event.key === " ") { event.preventDefault(); openCell(cell); } };
-  return s("g", { class: "dot", tabindex: "0", role: "button", "aria-label": said, "data-cell": cellKey(cell), on: { click: open, keydown: open } },
-    s("title", {}, said),
-    lead ? s("path", { class: "lead", d: lead }) : "",
-    found.low === null ? "" : s("path", { class: `bar ${name}`, d: `M${px},${y.at(found.low)}V${y.at(found.high)}M${px - 3},${y.at(found.low)}h6M${px - 3},${y.at(found.high)}h6` }),
-    s("circle", { cx: px, cy: py, r: 11, class: "halo" }),
-    s("path", { d: SHAPES[name], transform: `translate(${px},${py})`, class: `point ${name}${cell.out ? " hollow" : ""}` }),
-    label ? s("text", { x: spot.x + 2, y: spot.y + 11, class: "name" }, label) : "");
+  return s("g", { role: "none" }, s("title", {}, said), // for the mouse; to others the label of the button says it
+    s("g", { class: "dot", tabindex: "0", role: "button", "aria-label": said, "data-cell": cellKey(cell), on: { click: open, keydown: open } },
+      lead ? s("path", { class: "lead", d: lead }) : "",
+      found.low === null ? "" : s("path", { class: `bar ${name}`, d: `M${px},${y.at(found.low)}V${y.at(found.high)}M${px - 3},${y.at(found.low)}h6M${px - 3},${y.at(found.high)}h6` }),
+      s("circle", { cx: px, cy: py, r: 11, class: "halo" }),
+      s("path", { d: SHAPES[name], transform: `translate(${px},${py})`, class: `point ${name}${cell.out ? " hollow" : ""}` }),
+      label ? s("text", { x: spot.x + 2, y: spot.y + 11, class: "name" }, label) : ""));
 }
