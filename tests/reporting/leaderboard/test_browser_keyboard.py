@@ -165,3 +165,21 @@ def test_a_long_table_draws_what_is_reached(read, site, make):
     page.sort("Run")
     page.tab.click("nav a:has-text('Tasks')")
     assert page.tab.evaluate("watching.size") == 0
+
+
+def test_panels_that_follow_each_other_at_once(read):
+    page = read("protocol=knn")
+    page.tab.click("nav a:has-text('Runs')")
+    page.tab.click("nav a:has-text('Leaderboard')")
+    board = page.tab.url
+    click = "document.querySelectorAll('td.value button')[{}].click()"
+    page.tab.evaluate(click.format(0))
+    first = page.tab.url
+    page.tab.evaluate(f"document.getElementById('panel').close(); {click.format(1)}")  # before the page hears of it
+    page.tab.wait_for_timeout(100)
+    assert page.tab.locator("#panel").is_visible() and page.tab.url not in (board, first)
+    second = page.tab.url
+    soon = f"document.getElementById('panel').addEventListener('close', () => {click.format(2)}, {{ once: true }})"
+    page.tab.evaluate(f"{soon}; document.getElementById('panel').close()")  # while the browser goes back
+    page.tab.wait_for_timeout(100)
+    assert page.tab.locator("#panel").is_visible() and page.tab.url not in (board, first, second)

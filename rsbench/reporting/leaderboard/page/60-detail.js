@@ -1,16 +1,22 @@
 // The panel with all that is known about one cell.
 
 const cellKey = (cell) => `${data.runs.id[cell.runs[0]]}/${cell.part}`;
-const openCell = (cell) => go({ cell: cellKey(cell) }, { step: true });
 const findCell = (key) => data.cells.find((cell) => cellKey(cell) === key);
 let opener = null;
+let afterBack = null; // what is to be done once the browser has gone back; null if it is not on its way
+
+function openCell(cell) {
+  if (afterBack) afterBack = () => openCell(cell);
+  else go({ cell: cellKey(cell) }, { step: true });
+}
 
 function startPanel() {
   const panel = byId("panel");
   panel.addEventListener("close", () => {
-    if (!state.cell) return;
-    if (history.state?.step) history.back(); // to the view from which it was opened, so that Back does not open it again
-    else go({ cell: null });
+    if (!state.cell || panel.open) return; // open: another one was opened before this was told
+    if (!history.state?.step) return go({ cell: null });
+    afterBack = () => {};
+    return history.back(); // to the view from which it was opened, so that Back does not open it again
   });
   panel.addEventListener("click", (event) => { if (event.target === panel) panel.close(); });
 }

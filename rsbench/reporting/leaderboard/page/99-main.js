@@ -15,8 +15,11 @@ let update = () => {};
 let updated = null;
 
 function follow() {
+  const then = afterBack;
+  afterBack = null;
   readState(location.hash);
   draw();
+  then?.();
 }
 
 function draw() {
