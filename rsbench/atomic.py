@@ -7,10 +7,10 @@ import secrets
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes | str) -> None:
+def write_whole(path: Path, content: bytes | str, sync: bool = True) -> None:
     """Writes a file, and its folder where there is none; a reader sees what was there before, or all of the new.
 
-    It is on the disk when this returns. Nothing is left of a file that could not be written.
+    Nothing is left of a file that could not be written.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -21,6 +21,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
     Args:
         path: of the file; a link stays one, and the file that it leads to is written.
         content: text is written as UTF-8, its newlines as they are.
+        sync: return when it is on the disk; False where thousands of files can be made again.
 
     Raises:
         OSError: it cannot be written, or there is something that is no file, such as a folder or a device.
@@ -34,7 +35,8 @@ def write_whole(path: Path, content: bytes | str) -> None:
         with partial.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

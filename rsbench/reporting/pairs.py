@@ -21,9 +21,8 @@ from rsbench.statistics import (
     Scores,
     mcnemar,
     paired_bootstrap,
-    percentile_interval,
+    paired_score_difference,
     permutation_test,
-    resampled_scores,
     sign_flips,
 )
 
@@ -107,19 +106,11 @@ def _of_counts(predictions: Predictions, a: Sequence[str], b: Sequence[str], par
     def score(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
         return score_array(sums, whole)[..., column].mean(axis=-1)
 
-    def apart(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-        ends = slice(None, len(a)), slice(len(a), None)
-        own, other = (score(sums[:, end], whole[end]) for end in ends)
-        return own - other
-
-    both = np.concatenate([first, second], axis=1)
-    bounds = percentile_interval(resampled_scores(both, apart))
-    total = both.sum(axis=0).astype(np.float64)
-    mean = float(apart(total[None], total)[0])
-    if bounds is None or not np.isfinite(mean):
+    difference = paired_score_difference(first, second, score)
+    if difference is None:
         return None
     seeds = min(len(a), len(b))
-    return Pair(Difference(mean, *bounds, 0.95), _swapped(first[:, :seeds], second[:, :seeds], score))
+    return Pair(difference, _swapped(first[:, :seeds], second[:, :seeds], score))
 
 
 def _swapped(a: NDArray[np.int64], b: NDArray[np.int64], score: Scores) -> PairedTest:

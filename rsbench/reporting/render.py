@@ -39,19 +39,13 @@ def render(table: Table, form: str) -> str:
     raise UserError(f"There is no format {form!r}.", near_miss(form, FORMATS))
 
 
-def cell_text(cell: Cell) -> str:
-    """Returns a cell in one line, without marks.
-
-    >>> cell_text(Cell("91.20", status="done", low="90.45", high="91.96", sd="0.11", seeds=(0, 1, 2), size=64))
-    '91.20 [90.45, 91.96] ± 0.11 · 3 seeds · 64 px'
-    >>> cell_text(Cell("", status="failed", seeds=(0,)))
-    'failed'
-    """
-    return join(cell.value, interval_text(cell), small_texts(cell)) if cell.value else no_value(cell)
-
-
 def join(value: str, interval: str, small: Sequence[str]) -> str:
-    """Returns the parts of a cell in one line."""
+    """Returns the parts of a cell in one line.
+
+    >>> cell = Cell("91.20", status="done", low="90.45", high="91.96", sd="0.11", seeds=(0, 1, 2), size=64)
+    >>> join(cell.value, interval_text(cell), small_texts(cell))
+    '91.20 [90.45, 91.96] ± 0.11 · 3 seeds · 64 px'
+    """
     details = " · ".join(small)
     gap = (" " if details.startswith("±") else " · ") if details else ""
     return f"{value}{' ' if interval else ''}{interval}{gap}{details}"

@@ -197,7 +197,7 @@ def paired_score_difference(
     """Returns the difference of the scores of two runs on the same items, with its interval.
 
     Items are drawn in pairs, the counts of each run are summed and scored, and the scores are subtracted. For the
-    mean over seeds, let the counts be (N, S, ...) and the score take the mean.
+    mean over seeds, let the counts be (N, S, ...) and the score take the mean; the runs may have different S.
 
     Args:
         a: (N, ...) counts of the first run.
@@ -207,19 +207,29 @@ def paired_score_difference(
     Returns:
         None where there is no such score over all items, or too many draws lack it (``percentile_interval``).
 
+    Raises:
+        ValueError: the runs have different numbers of items, or none.
+
     >>> hits = np.array([[3, 4], [1, 4], [4, 4], [2, 4]])  # right, all
     >>> share = lambda sums, whole: sums[:, 0] / sums[:, 1]
     >>> paired_score_difference(hits, hits - [1, 0], share).mean
     0.25
     """
     both = [np.asarray(counts, dtype=np.float64) for counts in (a, b)]
-    if both[0].ndim == 0 or both[0].shape != both[1].shape:
+    if both[0].ndim == 0 or both[1].ndim == 0 or len(both[0]) != len(both[1]):
         raise ValueError(f"A paired comparison needs the same items: {both[0].shape} are not {both[1].shape}.")
+    shapes = [one.shape[1:] for one in both]
+    paired = np.concatenate([one.reshape(len(one), -1) for one in both], axis=1)
+    cut = int(np.prod(shapes[0]))
 
     def difference(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-        return score(sums[:, 0], whole[0]) - score(sums[:, 1], whole[1])
+        ends = slice(None, cut), slice(cut, None)
+        own, other = (
+            score(sums[:, end].reshape(-1, *shape), whole[end].reshape(shape))
+            for end, shape in zip(ends, shapes, strict=True)
+        )
+        return own - other
 
-    paired = np.stack(both, axis=1)
     total = paired.sum(axis=0)
     found = float(difference(total[None], total)[0])
     bounds = percentile_interval(resampled_scores(paired, difference, resamples, seed), level)

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from rsbench.statistics.checks import finite
 
-
 _NOTHING = 1e-9  # a spread that comes of rounding, in percent as in fractions
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from rsbench.atomic import write_whole
 from rsbench.errors import UserError
 from rsbench.plugins import Registry
 from rsbench.reporting.leaderboard.data import page_data
@@ -57,20 +57,10 @@ def write_leaderboard(
     data = page_data(store, registry, title, tests)
     folder.mkdir(parents=True, exist_ok=True)
     for run in store.records:
-        _write(folder / f"{run}.json", store.file(run).read_bytes())
+        write_whole(folder / f"{run}.json", store.file(run).read_bytes(), sync=False)
     for old in folder.iterdir():
         if _RECORD.fullmatch(old.name) and old.stem not in store.records:
             old.unlink()
-    _write(index, page(data).encode("utf-8", "replace"))  # last: it never leads to a record that is not there
+    write_whole(index, page(data).encode("utf-8", "replace"))  # last: it never leads to a record that is not there
     warnings = tuple(f"{broken['name']} is left out: {broken['reason']}" for broken in data["broken"])
     return Written(index, len(store.records), warnings)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader sees the old one or the new one."""
-    beside = path.with_name(f".{path.name}.tmp-{secrets.token_hex(4)}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
