@@ -37,6 +37,17 @@ def test_digits_and_ranks_are_those_that_python_prints(read, site, make):
     )
 
 
+def test_every_column_shows_the_part_that_ranks_its_task(read, site, make):
+    both = {"val/top1": 10.0, "test/top1": 20.0}
+    protocols = ("paper", "swept", "knn", "finetune")
+    page = read(folder=site(*(make(protocol=name, metrics=both) for name in protocols)))
+    columns = [head for head in page.heads() if head.startswith("EuroSAT")]
+    assert len(columns) == len(protocols) and all("val/top1" in head for head in columns)
+    assert page.tab.locator("main td .mean").all_inner_texts() == ["10.00"] * len(protocols)
+    page.open("view=plot")
+    assert page.tab.get_by_label("Metric").input_value() == "val/top1"
+
+
 def seeds_and_items(make, hits):
     """A best method that is contaminated, one tested over seeds, one with a single seed, one that left no items."""
     for method, seeds, share in (("best/x", 3, 0.9), ("three/x", 3, 0.7), ("one/x", 1, 0.5), ("bare/x", 1, 0.4)):

@@ -3,7 +3,7 @@
 const BOARD_COSTS = COSTS.slice(0, 3);
 
 function boardModel() {
-  const columns = shownPlaces().map(columnOf);
+  const columns = shownPlaces().map((place) => columnOf(place));
   const rows = shownSubjects().map((subject) => ({
     subject,
     about: data.subjects[subject],

@@ -16,7 +16,7 @@ function plotView(main) {
   main.append(h("h2", {}, "Quality against cost"), controls, filters, place);
   const render = () => {
     filters.replaceChildren(...filterNote(() => controls.elements[0]?.focus()));
-    const columns = shownPlaces().map(columnOf).filter((column) => shownSubjects().some((subject) => {
+    const columns = shownPlaces().map((place) => columnOf(place)).filter((column) => shownSubjects().some((subject) => {
       const cell = cellAt(column.place, subject, column.part);
       return cell?.mean && !isHidden(cell);
     }));
