@@ -25,6 +25,7 @@ from rsbench.cli.pretrain import pretrain, reconstruct
 from rsbench.cli.run import run
 from rsbench.cli.score import score
 from rsbench.cli.table import table
+from rsbench.cli.verify import verify
 from rsbench.errors import RsbenchError, RunError
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("table")(table)
 app.command("audit")(audit)
+app.command("verify")(verify)
 app.command("list")(show_list)
 app.command("inspect")(inspect)
 app.command("score")(score)
