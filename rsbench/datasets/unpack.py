@@ -14,6 +14,7 @@ from pathlib import Path
 from rsbench.errors import UserError
 
 _AGAIN = "Delete it and download it again from the official page."
+_TIMES, _FLOOR = 100, 2**28  # an archive may unpack to so many times its size, or to so many bytes if that is more
 
 
 def unpack(path: Path, folder: Path, holds: str) -> None:
@@ -32,13 +33,15 @@ def unzip(path: Path, folder: Path, holds: str) -> None:
         holds: the one entry at the top of the archive that is wanted; others are left out.
 
     Raises:
-        UserError: the file is no ZIP archive or is damaged, an entry would leave the folder, or ``holds`` is lacking.
+        UserError: the file is no ZIP archive or is damaged, an entry would leave the folder, it would unpack to more
+            than a hundred times its size, or ``holds`` is lacking.
     """
     with _arriving(path, folder, holds) as temporary:
         try:
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
                     _check_name(path, name)
+                _check_size(path, sum(entry.file_size for entry in archive.infolist()))
                 archive.extractall(temporary, [name for name in archive.namelist() if name.startswith(f"{holds}/")])
         except zipfile.BadZipFile as error:
             raise UserError(f"{path} is not a whole ZIP archive: {error}.", _AGAIN) from None
@@ -52,11 +55,12 @@ def untar(path: Path, folder: Path, holds: str) -> None:
 
     Raises:
         UserError: the file is no TAR archive or is damaged, an entry is no plain file or folder or would leave the
-            folder, or ``holds`` is lacking.
+            folder, it would unpack to more than a hundred times its size, or ``holds`` is lacking.
     """
     with _arriving(path, folder, holds) as temporary:
         try:
             with tarfile.open(path) as archive:
+                unpacked = 0
                 for member in archive:  # one after the other: a list of the names would take a decompression of its own
                     _check_name(path, member.name)
                     if not (member.isfile() or member.isdir()):
@@ -64,6 +68,8 @@ def untar(path: Path, folder: Path, holds: str) -> None:
                             f"The archive {path} has the entry {member.name!r}, which is neither a file nor a folder.",
                             _AGAIN,
                         )
+                    unpacked += member.size
+                    _check_size(path, unpacked)
                     if member.name.removeprefix("./").partition("/")[0] == holds:
                         archive.extract(member, temporary, filter="data")
         except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
@@ -95,3 +101,11 @@ def _check_name(path: Path, name: str) -> None:
     pieces = name.replace("\\", "/").split("/")
     if ".." in pieces or name.startswith(("/", "\\")) or ":" in pieces[0]:
         raise UserError(f"The archive {path} has the entry {name!r}, which leaves the folder.", _AGAIN)
+
+
+def _check_size(path: Path, unpacked: int) -> None:
+    if unpacked > max(_FLOOR, _TIMES * path.stat().st_size):
+        raise UserError(
+            f"The archive {path} would unpack to more than {unpacked / 2**20:,.0f} MiB, over {_TIMES} times its size.",
+            _AGAIN,
+        )

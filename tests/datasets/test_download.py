@@ -31,7 +31,7 @@ from rsbench.datasets.download import (
     download_vhr10,
     get_archive,
 )
-from rsbench.datasets.unpack import untar, unzip
+from rsbench.datasets.unpack import unpack, untar, unzip
 from rsbench.datasets.vhr10_layout import find_folder, find_images
 from rsbench.download import fetch
 from rsbench.errors import UserError
@@ -131,9 +131,9 @@ def test_a_whole_part_is_taken_and_a_spoilt_one_thrown_away(server: str, tmp_pat
     assert fetch([f"{server}/good"], tmp_path / "other", GOOD).read_bytes() == BODY
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+def zipped(files: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()
@@ -245,6 +245,22 @@ def test_damaged_tar_archives(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=reason):
             untar(tmp_path / "a.tar.gz", tmp_path, "3band")
         assert [p.name for p in tmp_path.iterdir()] == ["a.tar.gz"]
+
+
+@pytest.mark.parametrize("form", ["zip", "tar.gz"])
+def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rsbench.datasets.unpack._FLOOR", 2**16)
+    path, zeros = tmp_path / f"a.{form}", bytes(2**24)
+    zipped_zeros = zipped({"in/a": zeros}, zipfile.ZIP_DEFLATED)
+    path.write_bytes(zipped_zeros if form == "zip" else tarred(("in/a", zeros)))
+    with pytest.raises(UserError, match="over 100 times its size"):
+        unpack(path, tmp_path, "in")
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    monkeypatch.undo()
+    unpack(path, tmp_path, "in")  # a small one may: it harms nobody
+    assert (tmp_path / "in" / "a").stat().st_size == len(zeros)
 
 
 def test_rio_is_fetched_to_where_it_is_read(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
