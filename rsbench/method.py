@@ -28,6 +28,15 @@ def check_name(name: str, what: str) -> None:
         )
 
 
+def check_title(title: str, what: str) -> None:
+    """Raises UserError unless ``title`` is one line of characters that can be printed: it stands in every record."""
+    if not title or not title.isprintable():
+        raise UserError(
+            f"{what} has the title {title!r}, which cannot be printed in one line.",
+            "Leave out line ends and control characters.",
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """A method of pretraining, with one or more sets of weights.
@@ -72,6 +81,7 @@ class Method:
 
     def __post_init__(self) -> None:
         check_name(self.name, "Method")
+        check_title(self.title, f"Method {self.name!r}")
         if self.paradigm not in get_args(Paradigm):
             raise UserError(
                 f"Method {self.name!r}: unknown paradigm {self.paradigm!r}.",
@@ -79,8 +89,10 @@ class Method:
             )
         if not self.variants:
             raise UserError(f"Method {self.name!r} has no variants.", "Give at least one set of weights.")
-        for variant in self.variants:
+        for variant, own in self.variants.items():
             check_name(variant, f"Method {self.name!r}: variant")
+            if own.backbone:
+                check_title(own.backbone, f"The backbone of {self.name}/{variant}")
         object.__setattr__(self, "variants", MappingProxyType(dict(self.variants)))
         keys = re.findall(r"@\s*\w+\s*\{\s*([^\s,]+)\s*,", self.citation)
         for variant, weights in self.variants.items():

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from rsbench.errors import UserError, near_miss
-from rsbench.method import check_name
+from rsbench.method import check_name, check_title
 from rsbench.settings import parse_setting
 
 Kind = Literal["classification", "segmentation", "detection", "instance-segmentation"]
@@ -197,6 +197,7 @@ class Task:
 
     def __post_init__(self) -> None:
         check_name(self.name, "Task")
+        check_title(self.title, f"Task {self.name!r}")
         if self.kind not in get_args(Kind):
             raise UserError(f"Task {self.name!r}: unknown kind {self.kind!r}.", near_miss(self.kind, get_args(Kind)))
         if not self.protocols or not self.splits:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -220,3 +221,14 @@ def test_an_object_seen_in_two_modules_is_no_collision_and_keeps_its_first_origi
     registry.methods.add(one, "here")
     registry.methods.add(one, "there")
     assert registry.methods.origins == {"one": "here"}
+
+
+@pytest.mark.parametrize("title", ["", "two\nlines", "red \x1b[31m", "nothing \x00", "turned \u202e"])
+def test_a_title_that_cannot_be_printed_is_refused_where_it_is_made(title):
+    method = load().method("ctxmim")[0]
+    for of, field in ((method, "title"), (load().task("eurosat"), "title")):
+        with pytest.raises(UserError, match="cannot be printed in one line"):
+            replace(of, **{field: title})
+    if title:
+        with pytest.raises(UserError, match="backbone of ctxmim/nano"):
+            method.replaced("nano", backbone=title)
