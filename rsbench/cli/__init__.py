@@ -16,6 +16,7 @@ from rsbench.cli.cite import cite
 from rsbench.cli.common import settings_of_process
 from rsbench.cli.compare import compare
 from rsbench.cli.data import data
+from rsbench.cli.doctor import doctor
 from rsbench.cli.export import export
 from rsbench.cli.figure import figure
 from rsbench.cli.inspect import inspect
@@ -49,6 +50,7 @@ app.command("pretrain")(pretrain)
 app.command("reconstruct")(reconstruct)
 app.command("cite")(cite)
 app.command("export")(export)
+app.command("doctor")(doctor)
 app.add_typer(cache, name="cache")
 app.add_typer(data, name="data")
 app.add_typer(figure, name="figure")
