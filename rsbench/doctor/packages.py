@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import platform
-import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 
 import rsbench
 from rsbench.doctor.line import Line
-from rsbench.doctor.requirements import Requirement, fits, read_requirement
 
 _AGAIN = "Install rsbench again: pip install -e . in its checkout, or pip install rsbench."
-_BY_PIP = "pip check compares it."
 
 
 def check_python() -> Iterator[Line]:
@@ -25,7 +22,7 @@ def check_python() -> Iterator[Line]:
         return
     needed = str(found.metadata.json.get("requires_python", ""))
     running = platform.python_version()
-    if fits(running, needed) is not False:
+    if _fits(running, needed):
         yield Line("ok", "python", "Python", f"{running} at {sys.executable}")
     else:
         remedy = f"Make an environment with Python {needed}, and install rsbench there."
@@ -43,26 +40,27 @@ def check_packages() -> Iterator[Line]:
         found: Distribution = distribution("rsbench")
     except PackageNotFoundError:  # told with Python
         return
+    from packaging.requirements import Requirement
+
     for text in found.requires or ():
-        needed = read_requirement(text)
-        if needed is None:
-            yield Line("info", "packages", text, "not compared: it is no list of versions", _BY_PIP)
-        elif not needed.marker:
-            yield _compared(needed)
-        elif not re.search(r"\bextra\b", needed.marker):
-            yield Line("info", "packages", needed.name, f"not compared: it depends on {needed.marker}", _BY_PIP)
+        needed = Requirement(text)
+        if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+            yield _compared(needed.name, str(needed.specifier))
 
 
-def _compared(needed: Requirement) -> Line:
-    wanted = f"{needed.name}{needed.versions}"
+def _compared(name: str, versions: str) -> Line:
     try:
-        installed = version(needed.name)
+        installed = version(name)
     except PackageNotFoundError:
-        value = f"not installed, {wanted} is required"
-        return Line("failed", "packages", needed.name, value, f"pip install '{wanted}'")
-    fit = fits(installed, needed.versions)
-    if fit is None:
-        return Line("info", "packages", needed.name, f"{installed}, not compared with {wanted}", _BY_PIP)
-    if fit:
-        return Line("ok", "packages", needed.name, installed)
-    return Line("failed", "packages", needed.name, f"{installed}, {wanted} is required", f"pip install '{wanted}'")
+        value = f"not installed, {name}{versions} is required"
+        return Line("failed", "packages", name, value, f"pip install '{name}{versions}'")
+    if _fits(installed, versions):
+        return Line("ok", "packages", name, installed)
+    value = f"{installed}, {name}{versions} is required"
+    return Line("failed", "packages", name, value, f"pip install '{name}{versions}'")
+
+
+def _fits(installed: str, versions: str) -> bool:
+    from packaging.specifiers import SpecifierSet
+
+    return SpecifierSet(versions).contains(installed, prereleases=True)
