@@ -81,7 +81,7 @@ def test_a_mirror_with_another_file_is_passed_over(served, digits):
     source = Url((f"{address}/other.pt", f"{address}/w.pt"), "w.pt")
     assert load(method(source, sha256=sha256[:digits]), "nano").file_sha256 == sha256
     with pytest.raises(UserError, match=r"other\.pt") as caught:
-        obtain(Method(name="else", title="", paradigm="masked", variants=method(
+        obtain(Method(name="else", title="Else", paradigm="masked", variants=method(
             Url((f"{address}/other.pt",), "w.pt", page="https://example.org/page"), sha256=sha256[:digits]
         ).variants), "nano")  # fmt: skip
     assert "https://example.org/page" in caught.value.hint
