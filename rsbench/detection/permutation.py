@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,12 +61,11 @@ def paired_permutations(
 
 def _pooled(a: Matches, b: Matches) -> Matches:
     """Returns both runs as one of twice as many images: those of ``a``, then those of ``b``."""
-    ends = [int(one.ends[-1]) for one in (a, b)]
     return Matches(
         a.classes,
         a.items + b.items,
         np.concatenate([a.image_ids, b.image_ids]),
-        np.concatenate([one.ends + start for one, start in zip((a, b), accumulate([0, *ends]), strict=False)]),
+        np.concatenate([a.ends, b.ends + a.ends[-1]]),
         *(
             np.concatenate([getattr(a, of), getattr(b, of)])
             for of in ("labels", "scores", "hits", "ignored", "objects")

@@ -220,15 +220,11 @@ class _Builder:
 
 def _images_of(predictions: Predictions, run: str, part: str) -> int | None:
     """Returns the number of images that one run's items were cut from: tiles are named ``<image>__...``."""
-    names = ["part", "item"]
     try:
-        table = predictions.store.predictions(run, names)
+        items = predictions.items(run, part)
     except UserError:  # the footnote says that they cannot be read
         return None
-    if table is None or table.column_names != names:
-        return None
-    rows = zip(table["part"].to_pylist(), table["item"].to_pylist(), strict=True)
-    return len({item.partition("__")[0] for of, item in rows if of == part})
+    return None if items is None else len({item.partition("__")[0] for item in items})
 
 
 def _order(place: Place, expected: Expected) -> tuple[bool, str, str, str, str, int]:
