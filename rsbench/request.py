@@ -14,6 +14,7 @@ from rsbench.method import Method
 from rsbench.task import Protocol, Task
 
 PRECISIONS = ("fp32", "bf16")
+WORK = ".training"  # in the folder of all runs: checkpoints of those that are not finished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +62,7 @@ class Request:
     fresh: bool = False
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise UserError(f"There is no precision {self.precision!r}.", near_miss(self.precision, PRECISIONS))
+        check_precision(self.precision)
         if self.pictures < 0:
             raise UserError(f"{self.pictures} pictures cannot be drawn.", "Give 0 or more.")
         size = self.protocol.settings.get("image_size", 0)
@@ -191,6 +191,12 @@ class Failure:
     status: Literal["failed", "interrupted"] = "failed"
     weights: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+def check_precision(precision: str) -> None:
+    """Raises UserError if there is no such precision."""
+    if precision not in PRECISIONS:
+        raise UserError(f"There is no precision {precision!r}.", near_miss(precision, PRECISIONS))
 
 
 def peak_memory() -> int:

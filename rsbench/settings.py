@@ -1,7 +1,8 @@
-"""Settings as text: what ``--set key=value`` means."""
+"""Settings as text: what ``--set key=value`` and ``--seeds`` mean."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rsbench.errors import UserError
@@ -34,3 +35,21 @@ def parse_setting(key: str, text: str, like: Any) -> Any:
     wanted = {"bool": "true or false", "int": "a whole number", "float": "a number"}
     kind = wanted.get(type(like).__name__, "numbers with commas between")
     raise UserError(f"Setting {key}={text!r} cannot be read.", f"It takes {kind}, such as {key}={like}.")
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Reads ``0``, ``0-4`` or ``0,2,7``.
+
+    >>> parse_seeds("0-2,7")
+    [0, 1, 2, 7]
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if not match:
+            raise UserError(f"--seeds {text} cannot be read.", "Write 0, 0-4 or 0,2,7.")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise UserError(f"--seeds {part.strip()} runs backwards.", "Write the lower seed first.")
+        seeds += range(first, last + 1)
+    return list(dict.fromkeys(seeds))

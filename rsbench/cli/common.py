@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from rsbench.errors import UserError, near_miss
-from rsbench.method import Method
 from rsbench.plugins import Registry, load
-from rsbench.weights import ARCHITECTURE
 
 
 @dataclass
@@ -126,33 +124,3 @@ def parse_changes(changes: list[str] | None) -> dict[str, str]:
             raise UserError(f"--set {key} is given twice.", "Give it once.")
         result[key] = value
     return result
-
-
-def configure(
-    method: Method, variant: str, changes: Mapping[str, str]
-) -> tuple[Method, dict[str, str], dict[str, Any]]:
-    """Applies those of ``changes`` that concern the backbone or its preprocessing.
-
-    Args:
-        method, variant: from the registry.
-        changes: of ``--set``.
-
-    Returns:
-        The method with its weights changed, the other changes, and what differs from the method's own, by name.
-
-    Raises:
-        UserError: a setting that the backbone does not have, or a value that cannot be read.
-    """
-    own = {key: text for key, text in changes.items() if key.startswith(ARCHITECTURE) or key == "preprocess"}
-    rest = {key: text for key, text in changes.items() if key not in own}
-    if not own:
-        return method, rest, {}
-    before = method.weights(variant)
-    after = before.with_changes(own)
-    differing: dict[str, Any] = {
-        ARCHITECTURE + name: value for name, value in after.kwargs.items() if value != before.kwargs[name]
-    }
-    if after.preprocess != before.preprocess:
-        differing["preprocess"] = own["preprocess"]
-    changed = method.replaced(variant, kwargs=after.kwargs, preprocess=after.preprocess)
-    return changed, rest, differing

@@ -16,7 +16,7 @@ import typer
 
 from rsbench import __version__
 from rsbench.cli.common import Plugins, settings_of_process
-from rsbench.cli.run import WORK
+from rsbench.request import WORK
 
 if TYPE_CHECKING:
     from rsbench.doctor.line import Line

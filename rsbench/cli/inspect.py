@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rsbench.cli.common import Changes, Plugins, configure, parse_changes, registry
+from rsbench.cli.common import Changes, Plugins, parse_changes, registry
 from rsbench.cli.lists import table
 from rsbench.errors import UserError
+from rsbench.spec import configure
 
 if TYPE_CHECKING:
     from rsbench.checkpoints.account import Account

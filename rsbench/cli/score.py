@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rsbench.cli.common import Plugins, registry
-from rsbench.cli.run import open_data
 
 if TYPE_CHECKING:
     from rsbench.detection.scoring import FileScores
@@ -35,6 +34,7 @@ def score(
 ) -> None:
     """Score detections with the COCO figures: AP, AR and F1, over all classes and for each."""
     from rsbench.detection.scoring import kind_of, max_dets_of, score_file
+    from rsbench.opening import open_data
 
     the_task = registry(plugin).task(task)
     kind = kind_of(the_task)

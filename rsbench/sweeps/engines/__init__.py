@@ -1,0 +1,48 @@
+"""Engines: where the jobs of a sweep run. The scheduler knows this interface and nothing else of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rsbench.sweeps.job import Job
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job whose process has come to an end.
+
+    Attributes:
+        number: of the job.
+        reason: None if the process ended in good order, whatever became of its cells; else why it did not, as a
+            sentence for people: ``The process was killed by SIGKILL ...``.
+    """
+
+    number: int
+    reason: str | None = None
+
+
+class Engine(Protocol):
+    """Runs jobs: in processes of its own, each executes ``rsbench.sweeps.worker.work(job.file)``.
+
+    What a job prints outside of its cells is none of the engine's business; what becomes of its cells the job writes
+    to its file of events.
+    """
+
+    name: str
+    """For people: ``2 processes``, ``SLURM``."""
+    slots: int
+    """Processes that run at the same time; a job takes ``job.resources.world`` of them."""
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Starts jobs whose files are written. A cluster may queue them."""
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """Returns the jobs that ended since the last call: as soon as there is one, at the latest after ``seconds``."""
+
+    def interrupt(self) -> None:
+        """Asks all jobs to stop in good order, as Ctrl-C does; they end soon, and ``wait`` tells."""
+
+    def close(self) -> None:
+        """Ends what is still running, at once, and frees what the engine holds. May be called twice."""

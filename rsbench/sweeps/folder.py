@@ -1,0 +1,115 @@
+"""The folder of one sweep, which tells what was wanted, and whether somebody is at work on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rsbench.atomic import write_whole
+from rsbench.errors import UserError
+from rsbench.leases import Lease, Owner, holder
+from rsbench.records import utc_now
+from rsbench.sweeps.cell import Cell
+from rsbench.sweeps.events import SWEEPS
+
+FILE = "sweep.json"
+EVENTS = "events.jsonl"
+_LEASE = "scheduler"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepFolder:
+    """A sweep as its folder tells it; the files are listed in ``rsbench.sweeps.events``.
+
+    Attributes:
+        path: of the folder.
+        title: of the suite, or what was asked on the command line.
+        command: that started it.
+        go_on: the command that goes on with it.
+        engine: for people.
+        slots: processes that run at the same time.
+        host, pid: of the process that schedules.
+        started: ISO 8601 in UTC.
+        cells: all that were wanted.
+    """
+
+    path: Path
+    title: str
+    command: str
+    go_on: str
+    engine: str
+    slots: int
+    host: str
+    pid: int
+    started: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def events(self) -> Path:
+        """File of the events that the process that schedules writes."""
+        return self.path / EVENTS
+
+    def jobs(self) -> list[Path]:
+        """Files of the events of jobs, in order of their numbers."""
+        return sorted((self.path / "jobs").glob("*.jsonl"), key=lambda file: int(file.stem))
+
+    def log(self, cell: str) -> Path:
+        """File of what was printed while the cell with this key ran."""
+        return self.path / "logs" / f"{cell}.log"
+
+    def hold(self) -> Lease:
+        """Says that this process schedules the sweep, until the lease is released."""
+        return Lease(self.path / _LEASE)
+
+    def scheduler(self) -> Owner | None:
+        """Who schedules it now; None if nobody does: it has ended, or was killed."""
+        return holder(self.path / _LEASE)
+
+    @classmethod
+    def create(cls, results: Path, cells: Sequence[Cell], **about: Any) -> SweepFolder:
+        """Makes the folder of a new sweep under the folder of all runs.
+
+        Args:
+            results: folder of all runs.
+            cells: all that are wanted.
+            about: ``title``, ``command``, ``go_on``, ``engine``, ``slots``.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        path = results / SWEEPS / name
+        for part in ("jobs", "logs"):
+            (path / part).mkdir(parents=True)
+        facts = {"host": socket.gethostname(), "pid": os.getpid(), "started": utc_now(), **about}
+        content = {"schema_version": 1, **facts, "cells": [cell.facts() for cell in cells]}
+        write_whole(path / FILE, json.dumps(content, indent=1) + "\n", sync=False)
+        return cls(path=path, cells=tuple(cells), **facts)
+
+    @classmethod
+    def read(cls, path: Path) -> SweepFolder:
+        """Reads the folder of a sweep.
+
+        Raises:
+            UserError: it is none, or one of a newer rsbench.
+        """
+        try:
+            content = json.loads((path / FILE).read_text(encoding="utf-8"))
+            version = content.pop("schema_version")
+            if version != 1:
+                raise UserError(f"The sweep {path} has schema version {version}; this rsbench reads 1.", "Update it.")
+            return cls(path=path, **{**content, "cells": tuple(map(Cell.of, content["cells"]))})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{path} is not the folder of a sweep: {error}.", "Name one that is.") from None
+
+    @classmethod
+    def all(cls, results: Path) -> list[Path]:
+        """Folders of the sweeps under the folder of all runs, the newest last."""
+        return sorted(file.parent for file in (results / SWEEPS).glob(f"*/{FILE}"))
