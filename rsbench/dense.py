@@ -35,8 +35,8 @@ def each_seed(
     seeds: Sequence[int],
     fabric: Fabric,
     one: OneSeed,
+    depends: Mapping[str, Any],
     check: Callable[[Loaded], Any] = lambda loaded: None,
-    extra: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[int, Outcome | Failure]]:
     """Yields what came out of each seed; one that fails does not stop the others, an interruption does.
 
@@ -45,8 +45,8 @@ def each_seed(
         seeds: in order.
         fabric: launched.
         one: trains and evaluates one seed.
+        depends: what else the numbers depend on, as ``depends`` returns it.
         check: raises a UserError if the network cannot be used.
-        extra: what else the numbers depend on.
 
     Raises:
         UserError: before anything is computed, if the request or a file of the dataset is wrong.
@@ -55,8 +55,7 @@ def each_seed(
     loaded = _load(request, seeds[0])
     check(loaded)
     request.dataset.check(lambda done, total: request.report(done, total, f"checked {total} images" * (done == total)))
-    depends = {"linear": linear_backend(request.precision, request.device), "processes": fabric.world_size}
-    depends |= dict(extra or {})
+    depends = dict(depends)
     for number, seed in enumerate(seeds):
         about: dict[str, Any] = {"source": source_kind(request.method.weights(request.variant), request.checkpoint)}
         reason = "Interrupted before the first checkpoint."
@@ -81,6 +80,11 @@ def each_seed(
         except KeyboardInterrupt:
             yield seed, Failure(reason=reason, status="interrupted", weights=about, extra=depends)
             return
+
+
+def depends(request: Request, processes: int) -> dict[str, Any]:
+    """Returns what else the numbers of a training in so many processes depend on, if only in the last digits."""
+    return {"linear": linear_backend(request.precision, request.device), "processes": processes}
 
 
 def _load(request: Request, seed: int) -> Loaded:

@@ -14,12 +14,13 @@ from rsbench.errors import UserError
 from rsbench.records import Record, Store, run_id, utc_now
 from rsbench.request import Failure, Outcome, Request
 
-# The evaluation of each kind of task: evaluate(request, seeds) yields (seed, Outcome or Failure).
+# The module that evaluates each kind of task: evaluate(request, seeds) yields (seed, Outcome or Failure), and
+# depends(request, processes) returns what else the numbers depend on.
 EVALUATIONS = {
-    "classification": "rsbench.probing.evaluate:evaluate",
-    "segmentation": "rsbench.segmentation.evaluate:evaluate",
-    "detection": "rsbench.detection.evaluate:evaluate",
-    "instance-segmentation": "rsbench.detection.evaluate:evaluate",
+    "classification": "rsbench.probing.evaluate",
+    "segmentation": "rsbench.segmentation.evaluate",
+    "detection": "rsbench.detection.evaluate",
+    "instance-segmentation": "rsbench.detection.evaluate",
 }
 # Those that share the work between the processes of a torchrun launch.
 DISTRIBUTED = ("segmentation", "detection", "instance-segmentation")
@@ -37,31 +38,33 @@ def run(
         UserError: something that the user can put right; no record is left.
         KeyboardInterrupt: after the record of the interrupted seed is written.
     """
-    module, _, function = EVALUATIONS.get(request.task.kind, "").partition(":")
-    if not module:
-        raise UserError(
-            f"Tasks of the kind {request.task.kind!r} cannot be evaluated yet.", f"Known: {', '.join(EVALUATIONS)}."
-        )
+    module = evaluation_of(request.task.kind)
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if processes > 1 and request.task.kind not in DISTRIBUTED:
         raise UserError(
             f"Tasks of the kind {request.task.kind!r} run in one process, not in {processes}.",
             "Start rsbench without torchrun.",
         )
-    evaluate = getattr(import_module(module), function)
     started = utc_now()
-    for seed, outcome in evaluate(request, seeds):
+    for seed, outcome in module.evaluate(request, seeds):
         written = None
         if rank == 0:
             record = make_record(request, seed, outcome, arguments, command, started)
             started = utc_now()
-            folder = _write(store, record, outcome)
+            folder = write_record(store, record, outcome)
             stored = store.read(record.id)  # with its digests; one that is done keeps its place before one that is not
             written = stored if stored.started == record.started else record, folder
         if outcome.status == "interrupted":
             raise KeyboardInterrupt
         if written:
             yield written
+
+
+def evaluation_of(kind: str) -> Any:
+    """Returns the module that evaluates tasks of a kind; UserError if there is none."""
+    if kind not in EVALUATIONS:
+        raise UserError(f"Tasks of the kind {kind!r} cannot be evaluated yet.", f"Known: {', '.join(EVALUATIONS)}.")
+    return import_module(EVALUATIONS[kind])
 
 
 def make_record(
@@ -138,7 +141,8 @@ def flags(request: Request) -> list[str]:
     return [*result, weights.note.rstrip(".")] if weights.note else result
 
 
-def _write(store: Store, record: Record, outcome: Outcome | Failure) -> Path:
+def write_record(store: Store, record: Record, outcome: Outcome | Failure) -> Path:
+    """Writes the record of an outcome with its predictions; returns its folder."""
     if not isinstance(outcome, Outcome):
         return store.write(record)
     predictions: Any = outcome.predictions

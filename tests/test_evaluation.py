@@ -43,7 +43,7 @@ def run(request_, tmp_path, monkeypatch):
         module = ModuleType("made_up_evaluation")
         module.evaluate = lambda request, seeds: zip(seeds, outcomes, strict=False)
         monkeypatch.setitem(sys.modules, "made_up_evaluation", module)
-        monkeypatch.setitem(evaluation.EVALUATIONS, request.task.kind, "made_up_evaluation:evaluate")
+        monkeypatch.setitem(evaluation.EVALUATIONS, request.task.kind, "made_up_evaluation")
         store = Store(tmp_path / "runs")
         return [record for record, _ in evaluation.run(request, range(9), store, {}, "")], store
 

@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rsbench.backbones.inference import arithmetic
 from rsbench.batches import canvas_for, cell_of
 from rsbench.checkpoints.load import Loaded
+from rsbench.dense import depends as dense_depends
 from rsbench.dense import each_seed, gather_failure
 from rsbench.detection.coco_results import write_coco_results, write_coco_truth
 from rsbench.detection.data import Images, fitted, whole_batches
@@ -62,9 +63,14 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
     parts = request.check_task([*score_names(request.dataset.classes), *(BOXES + name for name in BOX)])
     fabric = launch_on(request.device, request.precision, find_unused=True)
     check_request(request, fabric.world_size)
-    engine = request.protocol.settings["engine"]
-    depends = {str(engine): version(str(engine))} if engine != "torchvision" else {}
-    yield from each_seed(request, seeds, fabric, partial(_one_seed, request, fabric, parts), extra=depends)
+    one = partial(_one_seed, request, fabric, parts)
+    yield from each_seed(request, seeds, fabric, one, depends(request, fabric.world_size))
+
+
+def depends(request: Request, processes: int) -> dict[str, Any]:
+    """Returns what else the numbers depend on, if only in the last digits: detectron2's version, where it is used."""
+    engine = str(request.protocol.settings["engine"])
+    return dense_depends(request, processes) | ({engine: version(engine)} if engine != "torchvision" else {})
 
 
 def _one_seed(

@@ -70,6 +70,11 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
             return
 
 
+def depends(request: Request, processes: int) -> dict[str, Any]:
+    """Returns what else the numbers of an evaluation in so many processes depend on."""
+    return extra(request)
+
+
 def extra(request: Request) -> dict[str, Any]:
     """What else a number depends on, if only in the last digits."""
     embeds = request.protocol.solver != "finetune"

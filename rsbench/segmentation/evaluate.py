@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rsbench.backbones.inference import arithmetic
 from rsbench.batches import canvas_for, cell_of
 from rsbench.checkpoints.load import Loaded
+from rsbench.dense import depends as dense_depends
 from rsbench.dense import each_seed, gather_failure
 from rsbench.errors import RunError
 from rsbench.fabric import launch_on
@@ -45,7 +46,13 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
     parts = request.check_task(score_names(request.dataset.classes))
     fabric = launch_on(request.device, request.precision, find_unused=True)
     check_batches(request, fabric.world_size)
-    yield from each_seed(request, seeds, fabric, partial(_one_seed, request, fabric, parts), partial(_fits, request))
+    one = partial(_one_seed, request, fabric, parts)
+    yield from each_seed(request, seeds, fabric, one, depends(request, fabric.world_size), partial(_fits, request))
+
+
+def depends(request: Request, processes: int) -> dict[str, Any]:
+    """Returns what else the numbers depend on, if only in the last digits."""
+    return dense_depends(request, processes)
 
 
 def _fits(request: Request, loaded: Loaded) -> None:
