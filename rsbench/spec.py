@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -54,7 +54,7 @@ class RunSpec:
 
     def facts(self) -> dict[str, Any]:
         """All fields as plain JSON; ``RunSpec(**facts)`` is this one again."""
-        return asdict(replace(self, changes={})) | {"changes": dict(self.changes)}
+        return {**vars(self), "changes": dict(self.changes)}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -47,7 +47,7 @@ class Resources:
 
     def facts(self) -> dict[str, Any]:
         """All fields as plain JSON."""
-        return asdict(replace(self, slurm={})) | {"slurm": dict(self.slurm)}
+        return {**vars(self), "slurm": dict(self.slurm)}
 
 
 @dataclass(frozen=True, kw_only=True)
