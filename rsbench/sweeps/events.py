@@ -40,7 +40,8 @@ class Event:
         time: ISO 8601 in UTC.
         facts: ``run`` (id of the record), ``reason`` (of a failure, or why an earlier record does not count),
             ``seconds``, ``metric`` and ``value`` (of a cell that is done), ``owner`` (of a cell elsewhere), ``pid``,
-            ``host``, ``log``; each where it is known.
+            ``host``, ``log``, ``job`` (number of the job to which the scheduler gave a waiting cell: what earlier jobs
+            said of it counts no longer, whatever the clocks say); each where it is known.
     """
 
     cell: str
@@ -100,7 +101,7 @@ class Reader:
             try:
                 content = json.loads(line)
                 known = {name: content.pop(name) for name in ("cell", "state", "time")}
-            except (ValueError, KeyError, AttributeError):  # the end of a process that was killed while it wrote
+            except (ValueError, KeyError, TypeError, AttributeError):  # the writer was killed in the middle of it
                 continue
             yield Event(**known, facts=content)
 
