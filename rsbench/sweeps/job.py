@@ -58,8 +58,8 @@ class Job:
 
     @property
     def resources(self) -> Resources:
-        """Of its cells, which are equal in this."""
-        return self.cells[0].resources
+        """Of its cells, which are equal in this; to write down a failure takes one process."""
+        return self.cells[0].resources if self.closing is None else Resources()
 
     def log(self, cell: Cell) -> Path:
         """Where all that is printed while a cell runs goes."""

@@ -1,0 +1,204 @@
+"""Brings all cells of a sweep to their end: hands jobs to an engine, and sees to what becomes of each cell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from rsbench.leases import holder
+from rsbench.records import Store
+from rsbench.sweeps.cell import Cell
+from rsbench.sweeps.engines import Ended, Engine
+from rsbench.sweeps.events import Event, Reader, State, append
+from rsbench.sweeps.folder import SweepFolder
+from rsbench.sweeps.job import Job, Surroundings, group
+from rsbench.sweeps.standing import Standing, standing_of
+from rsbench.sweeps.worker import LEASES
+
+TICK = 0.25
+"""Seconds between two looks at what running cells tell."""
+_ELSEWHERE = 2.0
+"""Seconds between two looks at cells that others are at work on."""
+_ENDED = ("done", "reused", "failed")
+
+
+class Scheduler:
+    """One sweep at work.
+
+    Args:
+        folder: of the sweep.
+        engine: where jobs run.
+        surroundings: the same for all cells.
+        together: tasks whose seeds one process does.
+        seconds: what a cell is expected to take, where that is known; long ones come first.
+        look: is called about four times a second, to show how things are.
+    """
+
+    def __init__(
+        self,
+        folder: SweepFolder,
+        engine: Engine,
+        surroundings: Surroundings,
+        together: Sequence[str] = (),
+        seconds: Callable[[Cell], float | None] = lambda cell: None,
+        look: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.folder, self.engine, self.around = folder, engine, surroundings
+        self.together, self.seconds, self.look = together, seconds, look
+        self.store = Store(surroundings.results)
+        self.states: dict[str, State] = {cell.key: "waiting" for cell in folder.cells}
+        self.queue: list[Job] = []
+        self.running: dict[int, Job] = {}
+        self.readers: dict[int, Reader] = {}
+        self.elsewhere: dict[str, tuple[Cell, str | None]] = {}  # cells at work in other sweeps, with their runs
+        self.number = 0
+        self._looked = 0.0
+
+    def run(self, standings: Mapping[str, Standing]) -> None:
+        """Does what is left to do.
+
+        Args:
+            standings: of the cells, by their keys; those that are done are not run again.
+
+        Raises:
+            KeyboardInterrupt: after all workers have stopped in good order.
+        """
+        left = []
+        for cell in self.folder.cells:
+            standing = standings[cell.key]
+            if standing.state == "done":
+                self._tell(cell.key, "reused", run=standing.run)
+            elif standing.state == "failed" and not self.around.retry_failed:
+                self._tell(cell.key, "failed", run=standing.run, reason=standing.why, earlier=True)
+            else:
+                self._tell(cell.key, "waiting", reason=standing.why)
+                left.append(cell)
+        self._enqueue(left)
+        try:
+            while self.queue or self.running or self.elsewhere:
+                self._submit()
+                for ended in self.engine.wait(TICK):
+                    self._ended(ended)
+                self._read()
+                self._revisit()
+                self.look()
+        except KeyboardInterrupt:
+            self._stop()
+            raise
+
+    def _enqueue(self, cells: Sequence[Cell]) -> None:
+        """Makes jobs of cells, the longest first, those of unknown length before them."""
+        for members in group(cells, self.together):
+            job = Job(number=self.number, folder=self.folder.path, cells=members, surroundings=self.around)
+            self.queue.append(job)
+            self.number += 1
+        self.queue.sort(key=lambda job: -sum(self._length(cell) for cell in job.cells))
+
+    def _length(self, cell: Cell) -> float:
+        known = self.seconds(cell)
+        return 1e9 if known is None else known
+
+    def _submit(self) -> None:
+        """Hands over the jobs for which there are slots: first those whose features nobody is computing now."""
+        free = self.engine.slots - sum(job.resources.world for job in self.running.values())
+        busy = {_images(job) for job in self.running.values()}
+        chosen: list[Job] = []
+        for wanted in (False, True):
+            for job in list(self.queue):
+                need = job.resources.world
+                fits = need <= free or (not self.running and not chosen)  # one that never fits alone must still run
+                if fits and (_images(job) in busy) is wanted:
+                    self.queue.remove(job)
+                    chosen.append(job)
+                    busy.add(_images(job))
+                    free -= need
+        for job in chosen:
+            job.write()
+            self.running[job.number] = job
+            self.readers[job.number] = Reader(job.file.with_suffix(".jsonl"))
+        if chosen:
+            self.engine.submit(chosen)
+
+    def _read(self) -> None:
+        for number in list(self.running):
+            self._read_job(number)
+
+    def _read_job(self, number: int) -> None:
+        cells = {cell.key: cell for cell in self.running[number].cells}
+        for event in self.readers[number].new():
+            if event.cell not in cells or self.running[number].closing:
+                continue
+            self.states[event.cell] = event.state
+            if event.state == "elsewhere":
+                self.elsewhere[event.cell] = cells[event.cell], event.facts.get("run")
+
+    def _ended(self, ended: Ended) -> None:
+        """Sees to the cells of a job whose process has ended: those without an end failed, or never began."""
+        self._read_job(ended.number)
+        job = self.running.pop(ended.number)
+        del self.readers[ended.number]
+        left = [cell for cell in job.cells if self.states[cell.key] not in (*_ENDED, "elsewhere", "interrupted")]
+        if job.closing or not left:
+            return
+        begun = [cell for cell in left if self.states[cell.key] == "running"]
+        reason = ended.reason or "Its process ended without a word."
+        died = begun or left  # before the first one began: what is wrong is wrong for all
+        for cell in died:
+            self._tell(cell.key, "failed", reason=reason, log=str(job.log(cell)))
+        self._close(died, reason)
+        self._enqueue([cell for cell in left if cell not in died])
+
+    def _close(self, cells: Sequence[Cell], reason: str) -> None:
+        """Lets the failure of cells whose process died be written to the store."""
+        for cell in cells:
+            job = Job(number=self.number, folder=self.folder.path, cells=(cell,), surroundings=self.around)
+            self.queue.insert(0, replace(job, closing=reason))
+            self.number += 1
+
+    def _revisit(self) -> None:
+        """Looks after cells that others were at work on: they are done by now, or nobody is at work any more."""
+        if not self.elsewhere or time.monotonic() - self._looked < _ELSEWHERE:
+            return
+        self._looked = time.monotonic()
+        again = []
+        for key, (cell, run) in list(self.elsewhere.items()):
+            standing = standing_of(self.store, run) if run else None
+            if standing is not None and standing.state == "done":
+                self._tell(key, "reused", run=run)
+            elif run is not None and holder(Path(self.around.results) / LEASES / run) is not None:
+                continue
+            else:
+                self._tell(key, "waiting", reason="whoever was at work on it has stopped")
+                again.append(cell)
+            del self.elsewhere[key]
+        self._enqueue(again)
+
+    def _stop(self) -> None:
+        """Stops all jobs in good order, and hears what became of their cells."""
+        self.queue.clear()
+        self.engine.interrupt()
+        deadline = time.monotonic() + 30
+        while self.running and time.monotonic() < deadline:
+            for ended in self.engine.wait(TICK):
+                self._read_job(ended.number)
+                del self.running[ended.number]
+            self.look()
+        for job in self.running.values():
+            for cell in job.cells:
+                if self.states[cell.key] == "running":
+                    self._tell(cell.key, "interrupted")
+
+    def _tell(self, key: str, state: State, **facts: object) -> None:
+        self.states[key] = state
+        known = {name: value for name, value in facts.items() if value not in (None, "")}
+        with suppress(OSError):  # a disk that is full: what happens is shown, if not kept
+            append(self.folder.events, Event(key, state, facts=known))
+
+
+def _images(job: Job) -> tuple[str, str, str]:
+    """What jobs share that want the same features: whoever computes them lets the others wait."""
+    spec = job.cells[0].spec
+    return (spec.method, spec.task, str(spec.data))
