@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
@@ -11,6 +10,7 @@ from typing import Any
 
 from rsbench.environment import environment
 from rsbench.errors import UserError
+from rsbench.ranks import ranks
 from rsbench.records import Record, Store, run_id, utc_now
 from rsbench.request import Failure, Outcome, Request
 
@@ -22,8 +22,6 @@ EVALUATIONS = {
     "detection": "rsbench.detection.evaluate",
     "instance-segmentation": "rsbench.detection.evaluate",
 }
-# Those that share the work between the processes of a torchrun launch.
-DISTRIBUTED = ("segmentation", "detection", "instance-segmentation")
 
 
 def run(
@@ -32,23 +30,18 @@ def run(
     """Evaluates, and yields the record of each seed with the folder that it was written to.
 
     A seed that fails leaves a record that says why; an interruption leaves one too, and goes on to the caller.
-    Of several processes that torchrun started, all evaluate; the first one writes, and the others yield nothing.
+    Of several processes that torchrun or srun started, all evaluate; the first one writes, the others yield nothing.
 
     Raises:
         UserError: something that the user can put right; no record is left.
         KeyboardInterrupt: after the record of the interrupted seed is written.
     """
     module = evaluation_of(request.task.kind)
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    if processes > 1 and request.task.kind not in DISTRIBUTED:
-        raise UserError(
-            f"Tasks of the kind {request.task.kind!r} run in one process, not in {processes}.",
-            "Start rsbench without torchrun.",
-        )
+    first = ranks().first
     started = utc_now()
     for seed, outcome in module.evaluate(request, seeds):
         written = None
-        if rank == 0:
+        if first:
             record = make_record(request, seed, outcome, arguments, command, started)
             started = utc_now()
             folder = write_record(store, record, outcome)

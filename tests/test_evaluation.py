@@ -79,6 +79,13 @@ def test_scratch_stays_if_the_record_cannot_be_written(run, tmp_path, monkeypatc
     assert scratch.exists()
 
 
+def start_as(monkeypatch, rank):
+    """Makes this process one of two, as torchrun does."""
+    variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+
+
 def test_only_the_first_of_several_processes_writes_and_the_others_evaluate_to_the_end(run, tmp_path, monkeypatch):
     taken = []
 
@@ -87,29 +94,35 @@ def test_only_the_first_of_several_processes_writes_and_the_others_evaluate_to_t
             taken.append(number)
             yield outcome(scratch=tmp_path)
 
-    monkeypatch.setattr(evaluation, "DISTRIBUTED", ("classification",))
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", "1")
+    start_as(monkeypatch, 1)
     records, store = run(outcomes())
     assert (records, taken, store.ids()) == ([], [0, 1], [])
     assert tmp_path.exists()
-    monkeypatch.setenv("RANK", "0")
+    start_as(monkeypatch, 0)
     records, store = run([outcome()])
     assert [record.id for record in records] == store.ids()
+
+
+def test_a_task_of_srun_that_is_not_the_first_writes_nothing(run, monkeypatch):
+    step = {"SLURM_STEP_ID": 0, "SLURM_STEP_NUM_TASKS": 2, "SLURM_STEP_TASKS_PER_NODE": 2}
+    for name, value in {**step, "SLURM_PROCID": 1, "SLURM_LOCALID": 1}.items():
+        monkeypatch.setenv(name, str(value))
+    records, store = run([outcome()])
+    assert (records, store.ids()) == ([], [])
 
 
 def test_an_interruption_goes_on_to_the_caller_in_every_process(run, monkeypatch):
     stopped = Failure(reason="Interrupted.", status="interrupted")
     with pytest.raises(KeyboardInterrupt):
         run([stopped])
-    monkeypatch.setenv("RANK", "1")
+    start_as(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
         run([stopped])
 
 
-def test_a_kind_that_runs_in_one_process_refuses_torchrun(run, monkeypatch):
+def test_a_process_that_does_not_know_which_one_it_is_evaluates_nothing(run, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UserError, match="run in one process, not in 2"):
+    with pytest.raises(UserError, match="RANK, LOCAL_RANK, LOCAL_WORLD_SIZE are not set"):
         run([outcome()])
 
 

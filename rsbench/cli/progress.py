@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rsbench.ranks import ranks
 
 LOSSES = ("loss", "L_Re", "L_Pr", "L_Cc")
 
@@ -26,7 +27,7 @@ class PretrainingProgress:
 
     def __init__(self, epochs: int, steps: int, batch_size: int) -> None:
         self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
-        self.main = is_main()
+        self.main = ranks().first
         self.console = Console(stderr=True)
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -86,7 +87,7 @@ class EvaluationProgress:
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self.main = is_main()
+        self.main = ranks().first
         self.console = Console(stderr=True)
         self.bar: Progress | None = None
         self.task: Any = None
@@ -118,9 +119,3 @@ class EvaluationProgress:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
-
-
-def is_main() -> bool:
-    """Whether this is the first process of a launch by torchrun, SLURM or Lightning."""
-    ranks = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
-    return all(os.environ.get(name, "0") == "0" for name in ranks)
