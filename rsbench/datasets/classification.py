@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 
 from rsbench.datasets.images import load_image
 from rsbench.datasets.layout import EUROSAT, RESISC45, Layout, class_of, locate
+from rsbench.datasets.remembered import remembered
 from rsbench.datasets.splits import SplitList
 from rsbench.errors import UserError
 
@@ -62,12 +63,10 @@ class ClassificationDataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over id and content of all used items, in sorted order of the ids; read once, then remembered."""
+        """SHA-256 over id and content of all used items, in sorted order of the ids; remembered until one changes."""
         files = {key: path for items in self.parts.values() for key, path in zip(items.ids, items.paths, strict=True)}
-        total = hashlib.sha256()
-        for key in sorted(files):
-            total.update(key.encode() + b"\0" + _file_sha256(files[key]))
-        return total.hexdigest()
+        listed = sorted(files.items())
+        return remembered(listed, lambda: _fingerprint(listed), (b"classification",))
 
     def load(self, path: Path) -> np.ndarray:
         """Decodes one image.
@@ -122,6 +121,13 @@ def open_eurosat(root: str | Path, split: SplitList) -> ClassificationDataset:
 def open_resisc45(root: str | Path, split: SplitList) -> ClassificationDataset:
     """Opens RESISC45: ``NWPU-RESISC45/<class>/<class>_001.jpg``, or the class folders themselves."""
     return open_layout("resisc45", RESISC45, root, split)
+
+
+def _fingerprint(listed: Iterable[tuple[str, Path]]) -> str:
+    total = hashlib.sha256()
+    for key, path in listed:
+        total.update(key.encode() + b"\0" + _file_sha256(path))
+    return total.hexdigest()
 
 
 def _file_sha256(path: Path) -> bytes:

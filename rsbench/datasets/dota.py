@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shlex
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +38,9 @@ def open_dota(root: str | Path, split: SplitList) -> DetectionDataset:
 
     The fingerprint is that of the images and label files from which the tiles were cut, and of how: the bytes of the
     tiles differ between libraries. Whoever takes it has every tile compared with what was cut, so that one that was
-    damaged or replaced is noticed; so are annotations that were changed, as soon as the folder is opened. Not noticed
-    is that a source has changed since the tiles were cut: the sources need not be there any more.
+    damaged or replaced is noticed (``rsbench.datasets.remembered`` says when that is spared); so are annotations that
+    were changed, as soon as the folder is opened. Not noticed is that a source has changed since the tiles were cut:
+    the sources need not be there any more.
 
     Raises:
         UserError: there are no tiles yet, or not those of the split, or they are not valid.
@@ -174,6 +177,12 @@ class _Digests:
             for source in truth.info["sha256"].values()
             for name, digest in source["tiles"].items()
         }
+
+    @cached_property
+    def depends(self) -> bytes:
+        """What it depends on beside the tiles, for ``rsbench.datasets.items.fingerprint``."""
+        content = sorted((key, sources.hex(), digest) for key, (sources, digest) in self.known.items())
+        return hashlib.sha256(json.dumps(content).encode()).digest()
 
     def __call__(self, key: str) -> bytes:
         sources, digest = self.known[key]

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from rsbench.datasets.remembered import remembered
 from rsbench.errors import UserError
 
 _SHOWN = 3  # messages that check_items() quotes before it only counts
@@ -30,19 +31,32 @@ def fingerprint(
 ) -> str:
     """Returns the SHA-256 over id and contents of all used items, in sorted order of the ids.
 
+    It is remembered until one of the files changes.
+
     Args:
         parts: item ids of each part.
         files: ``files(key)`` returns the files that an item is made of.
         more: what else belongs to the dataset.
-        digest: ``digest(key)`` returns what stands for the contents of an item, in place of those of its files.
+        digest: ``digest(key)`` returns what stands for the contents of an item, in place of those of its files. One
+            that depends on these files and on nothing but them and its attribute ``depends`` (bytes) has that
+            attribute; without it nothing is remembered.
     """
-    total = hashlib.sha256()
-    for key in all_items(parts):
-        contents = hashlib.sha256(digest(key) if digest else b"".join(file_sha256(path) for path in files(key)))
-        total.update(key.encode() + b"\0" + contents.digest())
-    for data in more:
-        total.update(hashlib.sha256(data).digest())
-    return total.hexdigest()
+    keys, others = all_items(parts), tuple(more)
+
+    def compute() -> str:
+        total = hashlib.sha256()
+        for key in keys:
+            contents = hashlib.sha256(digest(key) if digest else b"".join(file_sha256(path) for path in files(key)))
+            total.update(key.encode() + b"\0" + contents.digest())
+        for data in others:
+            total.update(hashlib.sha256(data).digest())
+        return total.hexdigest()
+
+    depends = getattr(digest, "depends", None)
+    if digest is not None and not isinstance(depends, bytes):
+        return compute()
+    kind = (b"items",) if digest is None else (b"items by digest", depends)
+    return remembered([(key, path) for key in keys for path in files(key)], compute, (*kind, *others))
 
 
 def check_items(
