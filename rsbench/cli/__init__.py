@@ -25,6 +25,7 @@ from rsbench.cli.lists import show_list
 from rsbench.cli.pretrain import pretrain, reconstruct
 from rsbench.cli.run import run
 from rsbench.cli.score import score
+from rsbench.cli.status import status
 from rsbench.cli.table import table
 from rsbench.cli.verify import verify
 from rsbench.errors import RsbenchError, RunError
@@ -51,6 +52,7 @@ app.command("reconstruct")(reconstruct)
 app.command("cite")(cite)
 app.command("export")(export)
 app.command("doctor")(doctor)
+app.command("status")(status)
 app.add_typer(cache, name="cache")
 app.add_typer(data, name="data")
 app.add_typer(figure, name="figure")
