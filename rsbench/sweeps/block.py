@@ -115,9 +115,10 @@ class Block:
         for field in ("set", "resources"):
             node = self.fields[field].node if field in self.fields else None
             inner = node.entries.get(task) if isinstance(node, Table) else None
-            for table in (inner, node):
-                if isinstance(table, Table) and name in table.keys:
-                    return table.keys[name]
+            for key in (name, "nodes") if name == "processes" else (name,):
+                for table in (inner, node):
+                    if isinstance(table, Table) and key in table.keys:
+                        return table.keys[key]
         return self.fields[name].place if name in self.fields else self.place
 
     def spec(self, named: Named, task: Task, protocol: Protocol) -> tuple[RunSpec, bool]:
