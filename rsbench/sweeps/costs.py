@@ -6,7 +6,6 @@ how near that run is.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -283,4 +282,4 @@ def available_memory() -> int | None:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return None
-    return free if free > 0 and math.isfinite(free) else None
+    return free if free > 0 else None

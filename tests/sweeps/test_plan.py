@@ -1,0 +1,161 @@
+"""The plan: every cell is in it, grouped so that it can be read, with what is missing and what it takes."""
+
+import importlib.util
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from rsbench.plugins import Registry, load
+from rsbench.records import Store
+from rsbench.sources import Url
+from rsbench.sweeps.needs import needs
+from rsbench.sweeps.plan import make_plan
+from rsbench.sweeps.plan_text import plan_text
+from rsbench.sweeps.standing import Standing
+from rsbench.sweeps.suite import from_options, load_suite
+
+_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "records" / "conftest.py")
+_made_up = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_made_up)
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load()
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+def standing(state="absent", why="", run="0123456789abcdef") -> Standing:
+    return Standing(state, None if state == "unknown" else run, why)
+
+
+def test_seeds_of_a_row_collapse(registry, store):
+    suite = from_options("ctxmim,random/nano", "eurosat", registry, seeds="0-4", protocol="swept", data="demo")
+    states = ["done", "done", "done", "absent", "absent", "done", "failed", "interrupted", "unknown", "absent"]
+    why = {"failed": "The loss is not finite.", "absent": "The run x is another one: seed is 1, not 2."}
+    stand = {
+        cell.key: standing(state, why.get(state, ""), None if state == "absent" else "x")
+        for cell, state in zip(suite.cells, states, strict=True)
+    }
+    plan = make_plan(suite, stand, store, slots=2)
+    lines = plan_text(plan).splitlines()
+    assert (
+        lines[0] == "ctxmim,random/nano on eurosat: 10 cells, 4 done, 1 failed earlier, 1 interrupted earlier, 4 to do."
+    )
+    assert lines[2:7] == [
+        "eurosat, protocol swept, demo scenes",
+        "  ctxmim/nano  seeds 0-4: 3 done, 2 to do; time unknown",
+        "      seed 3 (and 1 more): The run x is another one: seed is 1, not 2.",
+        "  random/nano  seeds 0-4: 1 done, 1 failed earlier, 1 interrupted earlier, 2 to do; time unknown",
+        "      seed 1: The loss is not finite.",
+    ]
+    assert "Time: unknown in 2 processes." in lines
+    assert "Memory: unknown." in lines
+    again = make_plan(suite, stand, store, slots=2, retry_failed=True)
+    assert len(again.todo) == len(plan.todo) + 1 == 6
+
+
+def test_what_was_measured_is_told(registry, store):
+    suite = from_options("ctxmim", "eurosat", registry, seeds="0-3", protocol="knn", data="demo")
+    chosen = next(iter(suite.chosen.values()))
+    store.write(
+        _made_up.make(
+            method="ctxmim/nano", protocol="knn", settings=dict(chosen.protocol.settings), data="demo",
+            timings={"total": 30.0}, cost={"peak_memory_mib": 512.0}, weights={"architecture": "nano"},
+        )
+    )  # fmt: skip
+    stand = {cell.key: standing("unknown" if cell.seed < 2 else "absent") for cell in suite.cells}
+    plan = make_plan(suite, stand, store, slots=2)
+    text = plan_text(plan)
+    each = "about 30 s each, 512 MiB of memory (the same method and settings, an unknown device)"
+    assert f"  ctxmim/nano  seeds 0-3: 3 to do, 1 not known yet; {each}" in text
+    assert "Time: about 60 s in 2 processes." in text
+    assert re.search(r"Memory: 1\.0 GiB at worst, [\d.]+ GiB at hand", text)
+    assert re.search(rf"Disk at {store.root}: [\d.]+ KiB of runs, \d+ GiB free\.", text)
+
+
+def test_too_little_room_is_told(registry, store, monkeypatch):
+    monkeypatch.setattr("rsbench.sweeps.plan.available_memory", lambda: 1 << 20)
+    monkeypatch.setattr("rsbench.sweeps.plan._free", lambda folder: 3)
+    suite = from_options("ctxmim", "eurosat", registry, protocol="knn", data="demo")
+    store.write(_made_up.make(protocol="knn", data="demo", timings={"total": 1.0}, cost={"peak_memory_mib": 2.0}))
+    text = plan_text(make_plan(suite, {cell.key: standing() for cell in suite.cells}, store, slots=1))
+    assert "2.0 MiB at worst, 1.0 MiB at hand; this is too little." in text
+    assert "3 B free; this is too little." in text
+
+
+def test_what_is_missing_is_told_with_its_remedy(registry, store):
+    suite = load_suite("table1", registry)
+    plan = make_plan(suite, {cell.key: standing("unknown") for cell in suite.cells}, store, slots=2)
+    text = plan_text(plan)
+    assert len(plan.stopped) == len(suite.cells) == 40
+    assert "Nothing can be run as long as this is missing:" in text
+    assert re.search(r"EuroSAT is not at \S+ \(20 cells cannot run\)\. --download fetches it", text)
+    assert "ctxmim/swin_b has no public weights (2 cells cannot run). Make them with: rsbench pretrain" in text
+    assert "The weights of cmid/resnet50 have terms: " in text
+    assert "No program can fetch the weights of tov/resnet50 (2 cells cannot run)." in text
+    urls = sum(isinstance(c.method.weights(c.variant).source, Url) for c in suite.chosen.values()) // 2
+    assert re.search(
+        r"downloaded when they are first used: \d+ files of [\d.]+ GiB, \d+ files of unknown size\.", text
+    )
+    assert sum(need.fetched for need in plan.needs) == urls
+    allowed = needs(suite.cells, suite.chosen, download=True, accept_licence=True)
+    stopped = {key for need in allowed if need.stops for key in need.cells}
+    names = {cell.spec.method for cell in suite.cells if cell.key in stopped}
+    assert names == {"ctxmim/swin_b", "tov/resnet50"}
+
+
+def test_a_checkpoint_of_the_user_needs_nothing(registry, store, tmp_path):
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "one.jpg").write_bytes(b"jpg")
+    suite = from_options(
+        "ctxmim/swin_b", "eurosat", registry, checkpoint=tmp_path / "w.pth", data=str(tmp_path / "sets")
+    )
+    assert needs(suite.cells, suite.chosen) == []
+
+
+def test_the_plan_for_programs_has_every_cell(registry, store):
+    suite = load_suite("table5", registry, data="demo", seeds="0-1")
+    stand = {cell.key: standing("done" if cell.seed else "unknown") for cell in suite.cells}
+    facts = json.loads(json.dumps(make_plan(suite, stand, store, slots=3).facts()))
+    assert [cell["key"] for cell in facts["cells"]] == [cell.key for cell in suite.cells]
+    assert {(cell["seed"], cell["state"], cell["to_do"], cell["stopped"]) for cell in facts["cells"]} == {
+        (0, "unknown", True, True), (1, "done", False, False),
+    }  # fmt: skip
+    assert {need["what"] for need in facts["needs"]} == {
+        "ctxmim/swin_b has no public weights.", "simmim-rs/swin_b has no public weights.",
+    }  # fmt: skip
+    assert (facts["suite"], facts["slots"]) == ("table5", 3)
+
+
+def test_nothing_left(registry, store):
+    suite = from_options("ctxmim", "eurosat", registry, data="demo")
+    text = plan_text(make_plan(suite, {cell.key: standing("done") for cell in suite.cells}, store, slots=2))
+    assert text.splitlines()[-1] == "Nothing is left to run."
+
+
+def test_a_thousand_cells_are_planned_at_once(registry, store):
+    for seed in range(100):
+        store.write(_made_up.make(seed=seed, protocol="knn", data="demo", timings={"total": 1.0}))
+    options = {"protocol": "swept,knn,paper", "data": "demo"}
+    suite = from_options("ctxmim,simmim-rs,random/nano", "eurosat,resisc45", registry, seeds="0-59", **options)
+    assert len(suite.cells) == 1080
+    stand = {cell.key: standing("unknown" if cell.seed % 2 else "absent", "as before") for cell in suite.cells}
+    start = time.process_time()
+    text = plan_text(make_plan(suite, stand, store, slots=2))
+    assert time.process_time() - start < 2  # a tenth of it on an idle machine
+    assert len(text.splitlines()) < 60
+
+
+def test_what_others_wrote_cannot_rewrite_the_screen(registry, store):
+    suite = from_options("ctxmim", "eurosat", registry, data="demo")
+    stand = {cell.key: standing("failed", "\x1b[2Jgone") for cell in suite.cells}
+    assert "\x1b" not in plan_text(make_plan(suite, stand, store, slots=1))
