@@ -46,6 +46,10 @@ class Team:
         """How many there are."""
         return self.fabric.world_size if self.fabric else 1
 
+    def device(self, asked: str) -> str:
+        """The device of this process: of several processes each has its own."""
+        return str(self.fabric.device) if self.fabric else asked
+
     @contextmanager
     def together(self) -> Iterator[None]:
         """What is done within fails in all processes if it fails in one. It must not wait for others itself.

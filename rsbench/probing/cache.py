@@ -1,7 +1,8 @@
 """Features on disk, under the digest of everything that they depend on.
 
 A folder ``<root>/<key>`` holds ``features.safetensors`` (``features``, float32, (N, D)) and ``manifest.json``. It is
-written beside and renamed, so that an interrupted write is never a hit.
+written beside and renamed, so that an interrupted write is never a hit. While somebody makes it, there is a lease,
+``.<key>.lease``, beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from rsbench.errors import RunError, UserError
+from rsbench.leases import Lease, Taken
 from rsbench.paths import cache_home
 from rsbench.records import canonical_json, utc_now
 
 FEATURES = "features.safetensors"
 MANIFEST = "manifest.json"
+LEASE = ".lease"
 VERSION = 1  # of extraction: raise it when the same identity would give other features
 
 
@@ -85,6 +89,26 @@ class FeatureCache:
             return None  # damaged: it is computed again and replaced
         return (features, manifest) if digest_array(features) == manifest["features_sha256"] else None
 
+    def stamp(self, identity: Mapping[str, Any]) -> tuple[int, int] | None:
+        """Returns what changes when the features of ``identity`` are written again; None if there are none."""
+        try:
+            found = (self.root / feature_key(identity) / MANIFEST).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def lease(self, identity: Mapping[str, Any]) -> Lease:
+        """Returns the lease of whoever makes the features of ``identity``; look afterwards whether they are there.
+
+        Raises:
+            Taken: another process makes them.
+            UserError: the cache cannot be written.
+        """
+        try:
+            return Lease(self.root / f".{feature_key(identity)}{LEASE}")
+        except (OSError, UserError) as error:
+            raise self._not_written(error) from error
+
     def put(self, identity: Mapping[str, Any], features: np.ndarray, about: Mapping[str, Any]) -> Mapping[str, Any]:
         """Writes features under ``identity`` and returns the manifest.
 
@@ -108,16 +132,10 @@ class FeatureCache:
                 f"{about.get('method')} gives exactly the features of {twin} on these images.",
                 "One of the two checkpoints is not what it says it is.",
             )
-        self.root.mkdir(parents=True, exist_ok=True)
         temporary = self.root / f".{key}.{secrets.token_hex(4)}"
-        temporary.mkdir()
         try:
-            try:
-                save_file({"features": features}, temporary / FEATURES)
-            except SafetensorError as error:  # its word for a full disk
-                raise UserError(
-                    f"Features cannot be written to {self.root}: {error}.", "Free space, or set RSBENCH_CACHE."
-                ) from error
+            temporary.mkdir(parents=True)
+            save_file({"features": features}, temporary / FEATURES)
             (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
             for file in (FEATURES, MANIFEST):
                 with (temporary / file).open("rb") as stream:
@@ -129,9 +147,18 @@ class FeatureCache:
             except OSError:  # another process put the same features there meanwhile
                 if not final.is_dir():
                     raise
+        except (OSError, SafetensorError) as error:  # the second is its word for a full disk
+            raise self._not_written(error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return manifest
+
+    def _not_written(self, error: Exception) -> UserError:
+        reason = error.message if isinstance(error, UserError) else getattr(error, "strerror", None) or error
+        return UserError(
+            f"Features cannot be written to {self.root}: {str(reason).rstrip('.')}.",
+            "Free space, set RSBENCH_CACHE to another folder, or do without (--no-cache).",
+        )
 
     def _twin(self, manifest: Mapping[str, Any]) -> str | None:
         for entry in self:
@@ -145,8 +172,14 @@ class FeatureCache:
         return None
 
     def clear(self, chosen: Callable[[Entry], bool] = lambda entry: True) -> int:
-        """Deletes the chosen entries, and what writes left that broke off over an hour ago; returns the bytes freed."""
+        """Deletes the chosen entries, and what writes left that broke off over an hour ago; returns the bytes freed.
+
+        Leases are deleted too where their owner is gone; one that is held stays.
+        """
         freed = 0
+        for path in self.root.glob(f".*{LEASE}"):
+            with suppress(Taken):
+                Lease(path).release()
         hidden = [path for path in self.root.glob(".*") if path.is_dir()] if self.root.is_dir() else []
         leftovers = [path for path in hidden if path.stat().st_mtime < time.time() - 3600]
         for folder in [entry.folder for entry in self if chosen(entry)] + leftovers:

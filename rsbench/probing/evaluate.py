@@ -9,19 +9,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from rsbench.backbones import Backbone
 from rsbench.backbones.inference import linear_backend
 from rsbench.checkpoints.load import Loaded, load, source_kind
 from rsbench.errors import RunError
-from rsbench.preprocessing import RESIZE, Preprocessor
-from rsbench.probing.cache import FeatureCache
-from rsbench.probing.extract import extract
+from rsbench.preprocessing import RESIZE
+from rsbench.probing.features import cost_of, features
 from rsbench.probing.solve import SOLVERS, Problem, Solution
+from rsbench.ranks import ranks
 from rsbench.request import Failure, Outcome, Request, peak_memory
 from rsbench.sources import Random
 from rsbench.statistics import bootstrap_interval
+from rsbench.team import Team
 
 METRICS = ("top1", "mean_class_accuracy")
 
@@ -29,13 +28,17 @@ METRICS = ("top1", "mean_class_accuracy")
 def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outcome | Failure]]:
     """Yields what came out of each seed; one that fails does not stop the others, an interruption does.
 
-    Weights that do not depend on the seed are loaded and embedded once for all seeds.
+    Weights that do not depend on the seed are loaded and embedded once for all seeds. Several processes embed a share
+    of the images each, and the first of them fits and predicts; fine-tuning is done by all. All yield the same.
 
     Raises:
-        UserError: before anything is computed, if the task wants what this evaluation does not give.
+        UserError: before anything is computed, if the task wants what this evaluation does not give, or the processes
+            cannot share a batch.
     """
     parts = request.check_task(METRICS)
+    team = _team(request)
     drawn = request.checkpoint is None and isinstance(request.method.weights(request.variant).source, Random)
+    extra = depends(request, team.world)
     loaded: Loaded | None = None
     problem: Problem | None = None
     about: dict[str, Any] = {}
@@ -44,42 +47,39 @@ def evaluate(request: Request, seeds: Sequence[int]) -> Iterator[tuple[int, Outc
         weights: dict[str, Any] = {"source": source_kind(request.method.weights(request.variant), request.checkpoint)}
         try:
             if loaded is None or drawn:
-                loaded, problem = (
-                    load(request.method, request.variant, request.checkpoint, seed, request.accept_licence),
-                    None,
-                )
-                request.check_size(loaded.backbone.size_multiple)
+                with team.together():
+                    loaded = load(request.method, request.variant, request.checkpoint, seed, request.accept_licence)
+                    request.check_size(loaded.backbone.size_multiple)
+                about = {}
             weights = loaded.about()
             if request.protocol.solver == "finetune":
                 from rsbench.probing.finetune import finetune  # Lightning takes seconds to import
 
-                about = {"timings": {}, "cost": _cost(loaded.backbone, request.input_size)}
-                solution = finetune(request, deepcopy(loaded.backbone), parts, seed)
+                about = {"timings": {}, "cost": cost_of(loaded.backbone, request.input_size)}
+                solution = finetune(request, team, deepcopy(loaded.backbone), parts, seed)
             else:
-                if problem is None:
-                    problem, about = features(request, loaded, parts)
-                else:
+                if about:
                     about = {**about, "timings": {"features": 0.0}, "reused": True}
-                solution = SOLVERS[request.protocol.solver](problem, request.protocol, seed)
-            yield seed, _outcome(request, weights, solution, about, time.perf_counter() - start)
+                else:
+                    problem, about = _problem(request, team, loaded, parts)
+                solution = team.first(lambda: _solution(request, problem, seed))  # noqa: B023 called at once
+            yield seed, _outcome(request, team, weights, solution, about, time.perf_counter() - start)
         except RunError as error:
             loaded = None  # a network that wrote to itself is another one now
-            yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=weights, extra=extra(request))
+            yield seed, Failure(reason=f"{error.message} {error.hint}".strip(), weights=weights, extra=extra)
         except KeyboardInterrupt:
-            yield seed, Failure(reason="Interrupted.", status="interrupted", weights=weights, extra=extra(request))
+            yield seed, Failure(reason="Interrupted.", status="interrupted", weights=weights, extra=extra)
             return
 
 
 def depends(request: Request, processes: int) -> dict[str, Any]:
-    """Returns what else the numbers of an evaluation in so many processes depend on."""
-    return extra(request)
+    """Returns what else the numbers of an evaluation in so many processes depend on, if only in the last digits.
 
-
-def extra(request: Request) -> dict[str, Any]:
-    """What else a number depends on, if only in the last digits."""
-    embeds = request.protocol.solver != "finetune"
-    linear = linear_backend(request.precision, request.device) if embeds else "torch"
-    return {"resize": RESIZE, "linear": linear}
+    Features are the same however many processes make them; a training in several processes is another training.
+    """
+    if request.protocol.solver != "finetune":
+        return _arithmetic(request)
+    return {"resize": RESIZE, "linear": "torch"} | ({"processes": processes} if processes > 1 else {})
 
 
 def feature_identity(request: Request, loaded: Loaded) -> dict[str, Any]:
@@ -91,68 +91,56 @@ def feature_identity(request: Request, loaded: Loaded) -> dict[str, Any]:
         "kwargs": dict(loaded.kwargs),
         "preprocess": weights.preprocess.facts(),
         "input_size": request.input_size,
-        **extra(request),
+        **_arithmetic(request),
         "images": request.dataset.fingerprint,
         "precision": request.precision,
         "device": torch.device(request.device).type,
     }
 
 
-def features(request: Request, loaded: Loaded, reported: Sequence[str]) -> tuple[Problem, dict[str, Any]]:
-    """Returns the features of the parts, from the cache where they are there, and what making them took."""
-    dataset, weights = request.dataset, request.method.weights(request.variant)
-    identity = feature_identity(request, loaded)
-    everything = {
-        key: path for items in dataset.parts.values() for key, path in zip(items.ids, items.paths, strict=True)
-    }
-    ids = sorted(everything)
-    cache = FeatureCache()
-    start = time.perf_counter()
-    hit = cache.get(identity) if request.use_cache else None
-    if hit is not None:
-        array, manifest = hit
-        timings = {"features": time.perf_counter() - start}
-    else:
-        made = extract(
-            loaded.backbone,
-            dataset.load,
-            [everything[key] for key in ids],
-            Preprocessor(weights.preprocess, request.input_size),
-            precision=request.precision,
-            device=request.device,
-            batch_size=request.batch_size,
-            report=lambda done: request.report(done, len(ids)),
+def _arithmetic(request: Request) -> dict[str, Any]:
+    return {"resize": RESIZE, "linear": linear_backend(request.precision, request.device)}
+
+
+def _team(request: Request) -> Team:
+    if ranks().world == 1:
+        return Team()
+    from rsbench.fabric import launch_on
+
+    return Team(launch_on(request.device, request.precision, find_unused=True))
+
+
+def _problem(
+    request: Request, team: Team, loaded: Loaded, reported: Sequence[str]
+) -> tuple[Problem | None, dict[str, Any]]:
+    """Returns what the first process of the team solves, and what making the features took."""
+    made = features(request, team, loaded, feature_identity(request, loaded))
+    problem = None
+    if made is not None:
+        parts = {part: request.dataset.parts[part] for part in (request.task.train, *reported)}
+        problem = Problem(
+            features={part: made.of(items.ids) for part, items in parts.items()},
+            labels={part: items.labels for part, items in parts.items()},
+            classes=len(request.dataset.classes),
+            train=request.task.train,
         )
-        array = made.features
-        cost = {
-            **_cost(loaded.backbone, request.input_size),
-            "images_per_second": round(made.images_per_second, 1),
-            "threads": torch.get_num_threads(),
-        }
-        about = {"method": request.method_id, "task": request.task.name, "data": request.data, "cost": cost}
-        manifest = cache.put(identity, array, about) if request.use_cache else about
-        timings = {"features": made.seconds}
-    row = {key: index for index, key in enumerate(ids)}
-    parts = {part: dataset.parts[part] for part in (request.task.train, *reported)}
-    problem = Problem(
-        features={part: array[[row[key] for key in items.ids]] for part, items in parts.items()},
-        labels={part: items.labels for part, items in parts.items()},
-        classes=len(dataset.classes),
-        train=request.task.train,
+    about = team.first(
+        lambda: (
+            {}
+            if made is None
+            else {"timings": {"features": made.seconds}, "cost": dict(made.cost), "cached": made.cached}
+        )
     )
-    return problem, {"timings": timings, "cost": dict(manifest["cost"]), "cached": hit is not None}
+    return problem, about
 
 
-def _cost(backbone: Backbone, size: int) -> dict[str, Any]:
-    """Parameters, and floating-point operations per image (a multiply-add counts as two)."""
-    device = next(backbone.parameters()).device
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        backbone.embed(torch.zeros(1, 3, size, size, device=device))
-    return {"parameters": backbone.parameter_count, "gflops": round(counter.get_total_flops() / 1e9, 4)}
+def _solution(request: Request, problem: Problem | None, seed: int) -> Solution:
+    assert problem is not None  # it is the first process that solves
+    return SOLVERS[request.protocol.solver](problem, request.protocol, seed)
 
 
 def _outcome(
-    request: Request, weights: dict[str, Any], solution: Solution, about: dict[str, Any], seconds: float
+    request: Request, team: Team, weights: dict[str, Any], solution: Solution, about: dict[str, Any], seconds: float
 ) -> Outcome:
     metrics: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
@@ -193,5 +181,5 @@ def _outcome(
         timings={**about["timings"], "total": seconds},
         cost=cost,
         history=solution.history,
-        extra=extra(request),
+        extra=depends(request, team.world),
     )

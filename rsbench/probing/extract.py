@@ -69,7 +69,7 @@ def extract(
     batch_size: int | None = None,
     report: Callable[[int], Any] = lambda done: None,
 ) -> Extraction:
-    """Embeds images with a frozen backbone.
+    """Embeds images with a frozen backbone, and looks at what came out.
 
     In fp32 nothing is approximated: the network is arranged for inference (``rsbench.backbones.inference``), equal up
     to rounding, 2e-6 relative, and the arithmetic stays in fp32.
@@ -86,6 +86,29 @@ def extract(
 
     Raises:
         RunError: features are not finite or do not depend on the image, or the backbone changed itself.
+    """
+    made = embed_all(
+        backbone, load, paths, preprocessor, precision=precision, device=device, batch_size=batch_size, report=report
+    )
+    check_features(made.features)
+    return made
+
+
+def embed_all(
+    backbone: Backbone,
+    load: Callable[[Path], np.ndarray],
+    paths: Sequence[Path],
+    preprocessor: Preprocessor,
+    *,
+    precision: str,
+    device: str,
+    batch_size: int | None,
+    report: Callable[[int], Any],
+) -> Extraction:
+    """Does what ``extract`` does, but for the look at the features: some images alone say little of them.
+
+    Raises:
+        RunError: the backbone changed itself.
     """
     network = arrange(backbone, device)
     before = digest(network)
@@ -109,7 +132,6 @@ def extract(
             "The frozen backbone changed a parameter or a buffer while it embedded images.",
             "Its embed must not write to itself: later images would meet another network than earlier ones.",
         )
-    check_features(features)
     return Extraction(features, seconds, len(paths) / seconds)
 
 

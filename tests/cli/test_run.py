@@ -49,7 +49,7 @@ def test_a_run_prints_its_record_as_one_json_object_and_writes_it(run, tmp_path)
 
 def test_a_second_run_takes_features_from_the_cache_and_gives_the_same(run, monkeypatch):
     _, (first,), _ = run("--protocol", "knn", "--seeds", "5", *SMALL)
-    import rsbench.probing.evaluate as module
+    import rsbench.probing.features as module
 
     def fail(*given, **more):
         raise AssertionError("the backbone was run again")
@@ -128,7 +128,7 @@ def test_a_backbone_that_ignores_its_input_fails(run, tmp_path):
 
 
 def test_an_interruption_leaves_a_record(run, monkeypatch, tmp_path):
-    import rsbench.probing.evaluate as module
+    import rsbench.probing.features as module
 
     def interrupt(*given, **more):
         raise KeyboardInterrupt
@@ -248,4 +248,4 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
 
     monkeypatch.setattr(module, "save_file", full)
     code, _, err = run("--protocol", "knn", "--seeds", "41", *SMALL)
-    assert code == 2 and "features.safetensors: No space left on device." in err and "Traceback" not in err
+    assert code == 2 and "features: No space left on device." in err and "Traceback" not in err
