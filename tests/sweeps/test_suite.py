@@ -1,6 +1,7 @@
 """Suites: what is right becomes cells, and everything that is wrong is told at once with its line."""
 
 import csv
+import re
 import tomllib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from rsbench.errors import UserError
 from rsbench.plugins import Registry, load
 from rsbench.sweeps.block import FIELDS
+from rsbench.sweeps.shapes import RESOURCES, SLURM
 from rsbench.sweeps.suite import Suite, from_options, load_suite, shipped_suites
 from rsbench.sweeps.yaml_lines import LARGEST
 
@@ -369,3 +371,23 @@ def test_missing_weights_stop_suites_of_the_user_alone(registry, tmp_path):
     assert all("has no public weights" in text for _, text in found)
     lines = copy.read_text(encoding="utf-8").splitlines()
     assert ["ctxmim/swin_b" in lines[int(where) - 1] for where, _ in found] == [True, False]
+
+
+PAGE = (ROOT / "docs" / "suites.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.splitlines()[0])
+def test_examples_of_the_page_are_suites(read, tmp_path, text):
+    (tmp_path / "weights").mkdir()
+    for name in re.findall(r"weights/\w+\.pth", text):
+        (tmp_path / name).write_bytes(b"weights")
+    assert read(text).cells
+
+
+def test_the_page_tells_every_field_suite_and_option():
+    told = set(re.findall(r"`([^`\n]+)`", PAGE)) | set(
+        re.findall(r"^ *(?:- )?(\w+):", "\n".join(EXAMPLES), re.MULTILINE)
+    )
+    assert {*FIELDS, *RESOURCES, *SLURM, "demo"} <= told
+    assert len(EXAMPLES) > 6
