@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,15 +89,15 @@ class Job:
         )
 
 
-def group(cells: Iterable[Cell], together: Sequence[str]) -> list[tuple[Cell, ...]]:
+def group(cells: Iterable[Cell], together: Callable[[Cell], bool]) -> list[tuple[Cell, ...]]:
     """Groups cells into jobs, in order of the first cell of each.
 
     Args:
         cells: to be run.
-        together: tasks whose seeds are run by one process, because the features are the same for all of them.
+        together: whether the seeds of such a cell are run by one process, because their features are the same.
     """
     groups: dict[Any, list[Cell]] = {}
     for cell in cells:
-        alike = (cell.spec, cell.resources) if cell.spec.task in together else cell.key
+        alike = (cell.spec, cell.resources) if together(cell) else cell.key
         groups.setdefault(alike, []).append(cell)
     return [tuple(cells) for cells in groups.values()]

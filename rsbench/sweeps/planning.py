@@ -12,10 +12,9 @@ from rsbench.plugins import Registry
 from rsbench.records import Store
 from rsbench.spec import RunSpec, choose
 from rsbench.sweeps.cell import Cell
+from rsbench.sweeps.engines.local import GPU_DEVICES
 from rsbench.sweeps.foresight import remembered
 from rsbench.sweeps.standing import Standing, Standings
-
-_GPU = ("/dev/nvidiactl", "/dev/kfd")
 
 
 def standings(cells: Iterable[Cell], registry: Registry, store: Store, here: bool = True) -> dict[str, Standing]:
@@ -62,7 +61,8 @@ def _request(spec: RunSpec, registry: Registry, opened: dict[Any, Any], here: bo
         device = _device(spec.device, here)
         if device is None:
             return Standing("unknown", None, "the device of the cluster is not known here; name it with --device")
-        return chosen.request(*opened[where], device=device)
+        dataset, split, kind = opened[where]
+        return chosen.request(dataset, split, kind, device)
     except UserError as error:
         return Standing("unknown", None, str(error).replace("\n ", ""))
 
@@ -84,4 +84,4 @@ def _device(device: str, here: bool) -> str | None:
         return device
     if not here:
         return None
-    return "cuda" if any(Path(name).exists() for name in _GPU) else "cpu"
+    return "cuda" if any(Path(name).exists() for name in GPU_DEVICES) else "cpu"

@@ -32,7 +32,7 @@ class Scheduler:
         folder: of the sweep.
         engine: where jobs run.
         surroundings: the same for all cells.
-        together: tasks whose seeds one process does.
+        together: whether one process does all seeds of such a cell.
         seconds: what a cell is expected to take, where that is known; long ones come first.
         look: is called about four times a second, to show how things are.
     """
@@ -42,7 +42,7 @@ class Scheduler:
         folder: SweepFolder,
         engine: Engine,
         surroundings: Surroundings,
-        together: Sequence[str] = (),
+        together: Callable[[Cell], bool] = lambda cell: False,
         seconds: Callable[[Cell], float | None] = lambda cell: None,
         look: Callable[[], object] = lambda: None,
     ) -> None:
@@ -54,6 +54,7 @@ class Scheduler:
         self.running: dict[int, Job] = {}
         self.readers: dict[int, Reader] = {}
         self.elsewhere: dict[str, tuple[Cell, str | None]] = {}  # cells at work in other sweeps, with their runs
+        self.tried: set[str] = set()  # cells whose process was ended once by no fault of theirs
         self.number = 0
         self._looked = 0.0
 
@@ -142,6 +143,12 @@ class Scheduler:
         del self.readers[ended.number]
         left = [cell for cell in job.cells if self.states[cell.key] not in (*_ENDED, "elsewhere", "interrupted")]
         if job.closing or not left:
+            return
+        if ended.blameless and not self.tried.intersection(cell.key for cell in left):
+            self.tried.update(cell.key for cell in left)
+            for cell in left:
+                self._tell(cell.key, "waiting", reason=f"{ended.reason} It is tried once more.")
+            self._enqueue(left)
             return
         begun = [cell for cell in left if self.states[cell.key] == "running"]
         reason = ended.reason or "Its process ended without a word."

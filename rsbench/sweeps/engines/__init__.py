@@ -17,10 +17,12 @@ class Ended:
         number: of the job.
         reason: None if the process ended in good order, whatever became of its cells; else why it did not, as a
             sentence for people: ``The process was killed by SIGKILL ...``.
+        blameless: what ended it was none of its own; it is tried again.
     """
 
     number: int
     reason: str | None = None
+    blameless: bool = False
 
 
 class Engine(Protocol):
@@ -39,7 +41,11 @@ class Engine(Protocol):
         """Starts jobs whose files are written. A cluster may queue them."""
 
     def wait(self, seconds: float) -> list[Ended]:
-        """Returns the jobs that ended since the last call: as soon as there is one, at the latest after ``seconds``."""
+        """Returns the jobs that ended since the last call: as soon as there is one, at the latest after ``seconds``.
+
+        Raises:
+            RunError: no job can be run any more.
+        """
 
     def interrupt(self) -> None:
         """Asks all jobs to stop in good order, as Ctrl-C does; they end soon, and ``wait`` tells."""

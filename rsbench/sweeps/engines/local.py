@@ -12,13 +12,18 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
-from rsbench.errors import UserError
+from rsbench.errors import RunError, UserError
 from rsbench.sweeps.engines import Ended
 from rsbench.sweeps.job import Job
 from rsbench.sweeps.reasons import reason_of_exit
 
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
+"""One of these is there where a system has GPUs that torch can use."""
+LOG = "workers.log"
+"""In the folder of the sweep: what is printed outside of cells."""
 _PATIENCE = 15.0
 """Seconds that what is still running has to stop in good order when the engine is closed."""
 
@@ -32,23 +37,24 @@ class LocalEngine:
     Args:
         slots: processes at the same time.
         threads: of torch in each; None shares the cores among the slots.
-        gpus: numbers of the GPUs, of which each process has one for itself; none computes on the CPU.
+        gpus: as CUDA_VISIBLE_DEVICES names them; each process has one for itself. Without any, the CPU computes.
 
     Raises:
         UserError: this system cannot fork.
     """
 
-    def __init__(self, slots: int, threads: int | None = None, gpus: Sequence[int] = ()) -> None:
+    def __init__(self, slots: int, threads: int | None = None, gpus: Sequence[str] = ()) -> None:
         if not hasattr(os, "fork"):
             raise UserError("Sweeps need a system that can fork processes.", "On Windows, use WSL.")
         self.slots = slots
         self.threads = threads or max(1, cores() // slots)
         self.name = f"{slots} GPU{'s' * (slots > 1)}" if gpus else f"{slots} process{'es' * (slots > 1)}"
         self._gpus = list(gpus)
-        self._used: dict[int, list[int]] = {}  # GPUs by job
+        self._used: dict[int, list[str]] = {}  # GPUs by job
         self._ended: queue.Queue[Ended] = queue.Queue()
         self._nursery: subprocess.Popen[bytes] | None = None
         self._forked: set[int] = set()
+        self._fault: RunError | None = None
         self._launched: dict[int, subprocess.Popen[bytes]] = {}
 
     def submit(self, jobs: Sequence[Job]) -> None:
@@ -61,12 +67,14 @@ class LocalEngine:
                 self._fork(job, environment)
 
     def wait(self, seconds: float) -> list[Ended]:
-        """Returns the jobs that ended since the last call: as soon as there is one, at the latest after ``seconds``."""
+        """Returns the jobs that ended since the last call; RunError if workers cannot be started here."""
         found = []
         with suppress(queue.Empty):
             found.append(self._ended.get(timeout=seconds))
             while True:
                 found.append(self._ended.get_nowait())
+        if self._fault:
+            raise self._fault
         for ended in found:
             self._gpus += self._used.pop(ended.number, [])
             self._launched.pop(ended.number, None)
@@ -98,17 +106,17 @@ class LocalEngine:
         if self._gpus:
             count = job.resources.world
             self._used[job.number], self._gpus = self._gpus[:count], self._gpus[count:]
-            own["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, self._used[job.number]))
+            own["CUDA_VISIBLE_DEVICES"] = ",".join(self._used[job.number])
         return own
 
     def _fork(self, job: Job, environment: dict[str, str]) -> None:
         if self._nursery is None or self._nursery.poll() is not None:
-            self._nursery = self._start_nursery()
+            self._nursery = self._start_nursery(job.folder / LOG)
         threads = job.resources.cpus or self.threads
         self._forked.add(job.number)
         if not self._order(start=job.number, file=str(job.file), threads=threads, env=environment):
             self._forked.discard(job.number)
-            self._ended.put(Ended(job.number, "The process that starts workers died."))
+            self._ended.put(Ended(job.number, "The process that starts workers died.", blameless=True))
 
     def _order(self, **order: Any) -> bool:
         """Tells the nursery something; False if it is gone."""
@@ -121,23 +129,27 @@ class LocalEngine:
             return False
         return True
 
-    def _start_nursery(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rsbench.sweeps.engines.nursery"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **thread_variables(1)},  # a pool of threads does not survive a fork
-            start_new_session=True,  # Ctrl-C in the terminal is for the process that schedules
-        )
-        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+    def _start_nursery(self, log: Path) -> subprocess.Popen[bytes]:
+        with log.open("ab") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "rsbench.sweeps.engines.nursery"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, **thread_variables(1)},  # a pool of threads does not survive a fork
+                start_new_session=True,  # Ctrl-C in the terminal is for the process that schedules
+            )
+        threading.Thread(target=self._listen, args=(process, log), daemon=True).start()
         return process
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+    def _listen(self, process: subprocess.Popen[bytes], log: Path) -> None:
         """Hears of the ends of workers until their nursery ends; then all of its workers have ended, too."""
         reasons: dict[int, str] = {}
+        ready = False
         messages: IO[bytes] | None = process.stdout
         for line in messages or ():
             message = json.loads(line)
+            ready = ready or "ready" in message
             if "broken" in message:
                 reasons[message["broken"]] = message["reason"]
             elif "ended" in message:
@@ -145,12 +157,12 @@ class LocalEngine:
                 self._forked.discard(number)
                 interrupted = code == 130
                 self._ended.put(Ended(number, None if interrupted else reasons.pop(number, reason_of_exit(code))))
-        code = process.wait()
+        why = f"The process that starts workers died. {reason_of_exit(process.wait()) or ''}".strip()
+        if not ready and process is self._nursery:
+            self._fault = RunError(f"The process that starts workers could not start; {log} says why.", "Mend that.")
         for number in sorted(self._forked):
             self._forked.discard(number)
-            self._ended.put(
-                Ended(number, f"The process that starts workers died. {reason_of_exit(code) or ''}".strip())
-            )
+            self._ended.put(Ended(number, why, blameless=True))
 
     def _launch(self, job: Job, environment: dict[str, str]) -> None:
         """Starts a job of several processes."""
@@ -176,6 +188,16 @@ class LocalEngine:
 def cores() -> int:
     """Returns the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> list[str]:
+    """Returns the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    if not any(Path(name).exists() for name in GPU_DEVICES):  # torch takes seconds to import
+        return []
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return named.split(",") if named else [str(number) for number in range(torch.cuda.device_count())]
 
 
 def thread_variables(threads: int) -> dict[str, str]:

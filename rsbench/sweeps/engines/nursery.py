@@ -190,6 +190,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # the pages of what was imported stay shared with the workers
     Nursery(0, messages).run()
+    sys.stderr.flush()
+    os._exit(0)  # nothing is left to be tidied
 
 
 if __name__ == "__main__":
