@@ -33,7 +33,9 @@ class Plan:
         features: bytes of features to be cached, and sets of them of which nobody knows the size.
         needs: what is missing.
         slots: processes that run at the same time.
+        results, cache: folders of the runs, and of features and weights.
         free: bytes of disk by folder, where that is known.
+        one_disk: these folders are on the same one.
         memory: bytes that processes could get now; None if unknown.
     """
 
@@ -46,7 +48,10 @@ class Plan:
     features: tuple[int, int]
     needs: Sequence[Need]
     slots: int
+    results: Path
+    cache: Path
     free: Mapping[str, int] = field(default_factory=dict)
+    one_disk: bool = False
     memory: int | None = None
 
     @property
@@ -69,7 +74,10 @@ class Plan:
                 "no_features": self.features[1],
                 "download": sum(need.size or 0 for need in self.needs),
             },
+            "results": str(self.results),
+            "cache": str(self.cache),
             "free": dict(self.free),
+            "one_disk": self.one_disk,
             "available_memory": self.memory,
             "needs": [need.facts() for need in self.needs],
         }
@@ -116,7 +124,8 @@ def make_plan(
     runs = [cell for cell in todo if cell.key not in stopped]
     costs = Costs(store, store)
     guesses = {cell.key: costs.guess(cell, suite.chosen[cell.spec]) for cell in todo}
-    places = {str(folder): _free(folder) for folder in (store.root, cache_home())}
+    results, cached = _there(store.root), _there(cache_home())
+    places = {str(store.root): _free(results), str(cache_home()): _free(cached)}
     return Plan(
         suite=suite,
         standings=standings,
@@ -127,7 +136,10 @@ def make_plan(
         features=_features(runs, suite),
         needs=missing,
         slots=slots,
+        results=store.root,
+        cache=cache_home(),
         free={folder: free for folder, free in places.items() if free is not None},
+        one_disk=results.stat().st_dev == cached.stat().st_dev,
         memory=available_memory(),
     )
 
@@ -139,9 +151,13 @@ def _features(cells: Iterable[Cell], suite: Suite) -> tuple[int, int]:
     return feature_bytes(cells, suite.chosen, manifests)
 
 
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there already."""
+    return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+
+
 def _free(folder: Path) -> int | None:
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     try:
-        return shutil.disk_usage(there).free
+        return shutil.disk_usage(folder).free
     except OSError:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rsbench.opening import DEMO
-from rsbench.paths import cache_home
 from rsbench.records.characters import visible
 from rsbench.sweeps.cell import Cell
 from rsbench.sweeps.costs import HOW, Guess
@@ -27,7 +26,7 @@ def plan_text(plan: Plan) -> str:
         for method, cells in rows.items():
             lines.append(f"  {method:<{width}}  {_row(plan, cells)}")
             lines += [f"      {reason}" for reason in _reasons(plan, cells)]
-    lines += ["", *_cost(plan)]
+    lines += ["", *_cost(plan), *_open_questions(plan)]
     missing = list(_missing(plan))
     some = any(key not in plan.stopped for key in plan.todo)
     lines += [*(["", "What is missing:"] if some else []), *missing] if missing else []
@@ -110,33 +109,44 @@ def _cost(plan: Plan) -> Iterator[str]:
         at_hand = f", {amount(plan.memory)} at hand" if plan.memory is not None else ""
         short = "; this is too little" * (plan.memory is not None and plan.memory < total.memory)
         yield f"Memory: {amount(total.memory)} at worst{at_hand}{short}{_without(total.no_memory)}."
+    yield from _disks(plan)
+
+
+def _disks(plan: Plan) -> Iterator[str]:
+    """What is needed of each disk, and what is free there."""
     features, unknown = plan.features
-    download = sum(need.size or 0 for need in plan.needs)
-    cache = str(cache_home())
-    wanted: dict[str, list[tuple[int, str]]] = {folder: [] for folder in plan.free}
-    wanted.setdefault(cache, []).extend([(features, "features"), (download, "downloads")])
-    results = next((folder for folder in plan.free if folder != cache), cache)
-    wanted.setdefault(results, []).insert(0, (total.disk, "runs"))
-    notes = {
-        results: _without(total.no_disk),
-        cache: f", not counting {unknown} sets of features of unknown size" * bool(unknown),
-    }
-    for folder, parts in wanted.items():
-        yield _disk(
-            folder, [(size, what) for size, what in parts if size], plan.free.get(folder), notes.get(folder, "")
-        )
+    runs = [(plan.total.disk, "runs and checkpoints")]
+    cached = [(features, "features"), (sum(need.size or 0 for need in plan.needs), "downloads")]
+    no_runs = _without(plan.total.no_disk)
+    no_features = f", not counting {_count(unknown, 'set')} of features of unknown size" if unknown else ""
+    free = plan.free.get(str(plan.results)), plan.free.get(str(plan.cache))
+    if plan.one_disk:
+        yield _disk(f"{plan.results} and {plan.cache}", runs + cached, free[0], no_runs + no_features)
+    else:
+        yield _disk(str(plan.results), runs, free[0], no_runs)
+        yield _disk(str(plan.cache), cached, free[1], no_features)
 
 
-def _disk(folder: str, parts: Sequence[tuple[int, str]], free: int | None, note: str) -> str:
-    needed = sum(size for size, _ in parts)
-    text = " + ".join(f"{amount(size)} of {what}" for size, what in parts) or "nothing that is known"
+def _disk(where: str, parts: Sequence[tuple[int, str]], free: int | None, note: str) -> str:
+    text = " + ".join(f"{amount(size)} of {what}" for size, what in parts if size) or "nothing that is known"
     left = f", {amount(free)} free" if free is not None else ""
-    short = "; this is too little" * (free is not None and free < needed)
-    return f"Disk at {folder}: {text}{left}{short}{note}."
+    short = "; this is too little" * (free is not None and free < sum(size for size, _ in parts))
+    return f"Disk at {where}: {text}{left}{short}{note}."
 
 
 def _without(count: int) -> str:
     return f", not counting {_count(count, 'cell')} like which nothing was run yet" if count else ""
+
+
+def _open_questions(plan: Plan) -> Iterator[str]:
+    """Why it is not known yet how cells stand; among it is what a dataset lacks that is there."""
+    reasons: dict[str, int] = {}
+    for key in sorted(plan.todo - plan.stopped):
+        standing = plan.standings[key]
+        if standing.state == "unknown" and standing.why:
+            reasons[standing.why] = reasons.get(standing.why, 0) + 1
+    for why, count in reasons.items():
+        yield f"Whether {_count(count, 'cell')} can be reused is seen when they run: {why.rstrip('.')}."
 
 
 def _missing(plan: Plan) -> Iterator[str]:

@@ -19,6 +19,8 @@ from rsbench.sweeps.mistakes import Mistakes, Place
 
 LARGEST = 256 << 10
 """Bytes of a file."""
+LONGEST = 4096
+"""Characters of a text."""
 DEEPEST = 10
 """Lists and mappings inside one another."""
 
@@ -151,6 +153,9 @@ def _node(node: Any, mistakes: Mistakes) -> Node:
         return Items([_node(item, mistakes) for item in node.value], place)
     if isinstance(node, yaml.MappingNode):
         return _table(node, place, mistakes)
+    if len(node.value) > LONGEST:
+        mistakes.add(place, f"A text of {len(node.value):,} characters is none of a suite.", "Shorten it.")
+        return Text("", place, True)
     if not node.value.isprintable():
         mistakes.add(place, f"{node.value!a} holds characters that cannot be printed.", "Leave them out.")
         return Text(ascii(node.value), place, True)
@@ -164,8 +169,8 @@ def _table(node: Any, place: int, mistakes: Mistakes) -> Table:
     keys: dict[str, Place] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode) or not key.value.isprintable():
-            mistakes.add(line, "This key is no text.", "Write KEY: VALUE.")
+        if not isinstance(key, yaml.ScalarNode) or not key.value.isprintable() or len(key.value) > LONGEST:
+            mistakes.add(line, "This key is no name.", "Write KEY: VALUE.")
         elif key.value in keys:
             mistakes.add(line, f"{key.value!r} stands in line {keys[key.value]} already.", "Give it once.")
         else:

@@ -78,7 +78,9 @@ def test_what_was_measured_is_told(registry, store):
     assert f"  ctxmim/nano  seeds 0-3: 3 to do, 1 not known yet; {each}" in text
     assert "Time: about 60 s in 2 processes." in text
     assert re.search(r"Memory: 1\.0 GiB at worst, [\d.]+ GiB at hand", text)
-    assert re.search(rf"Disk at {store.root}: [\d.]+ KiB of runs, \d+ GiB free\.", text)
+    assert re.search(
+        rf"Disk at {store.root} and \S+: [\d.]+ KiB of runs and checkpoints, \d+ GiB free, not counting 1 set of", text
+    )
 
 
 def test_too_little_room_is_told(registry, store, monkeypatch):
@@ -88,7 +90,7 @@ def test_too_little_room_is_told(registry, store, monkeypatch):
     store.write(_made_up.make(protocol="knn", data="demo", timings={"total": 1.0}, cost={"peak_memory_mib": 2.0}))
     text = plan_text(make_plan(suite, {cell.key: standing() for cell in suite.cells}, store, slots=1))
     assert "2.0 MiB at worst, 1.0 MiB at hand; this is too little." in text
-    assert "3 B free; this is too little." in text
+    assert "3 B free; this is too little, not counting 1 set of features" in text
 
 
 def test_what_is_missing_is_told_with_its_remedy(registry, store):
@@ -102,9 +104,7 @@ def test_what_is_missing_is_told_with_its_remedy(registry, store):
     assert "The weights of cmid/resnet50 have terms: " in text
     assert "No program can fetch the weights of tov/resnet50 (2 cells cannot run)." in text
     urls = sum(isinstance(c.method.weights(c.variant).source, Url) for c in suite.chosen.values()) // 2
-    assert re.search(
-        r"downloaded when they are first used: \d+ files of [\d.]+ GiB, \d+ files of unknown size\.", text
-    )
+    assert re.search(r"downloaded when they are first used: \d+ files of [\d.]+ GiB, \d+ files of unknown size\.", text)
     assert sum(need.fetched for need in plan.needs) == urls
     allowed = needs(suite.cells, suite.chosen, download=True, accept_licence=True)
     stopped = {key for need in allowed if need.stops for key in need.cells}
