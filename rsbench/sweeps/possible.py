@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
-from typing import Any
 
 from rsbench.errors import UserError
 from rsbench.evaluation import EVALUATIONS
@@ -83,7 +83,7 @@ def _input_size(chosen: Chosen) -> Iterator[tuple[str, UserError]]:
     if request.input_size % CELL == 0:
         return  # fits all of rsbench's architectures, and nothing has to be imported to know it
     try:
-        multiple = _size_multiple(weights.architecture, tuple(weights.kwargs.items()))
+        multiple = _size_multiple(weights.architecture, json.dumps(dict(weights.kwargs)))
         if chosen.protocol.settings.get("head", "psanet") != "psanet":
             multiple = math.lcm(CELL, multiple)
         request.check_size(multiple)
@@ -91,20 +91,17 @@ def _input_size(chosen: Chosen) -> Iterator[tuple[str, UserError]]:
         yield "image_size", error
 
 
-def _size_multiple(architecture: str, arguments: tuple[tuple[str, Any], ...]) -> int:
-    try:
-        return _made(architecture, arguments)
-    except TypeError:  # an argument that is a list
-        return _made.__wrapped__(architecture, arguments)
+@cache
+def _size_multiple(architecture: str, arguments: str) -> int:
+    """Returns of how many pixels the sides of an input are multiples; the network is made without its numbers.
 
-
-@lru_cache
-def _made(architecture: str, arguments: tuple[tuple[str, Any], ...]) -> int:
-    """Returns of how many pixels the sides of an input are multiples; the network is made without its numbers."""
+    Args:
+        architecture: one of rsbench's.
+        arguments: of it, as JSON.
+    """
     import torch
 
     from rsbench.backbones import create
 
-    kwargs: Mapping[str, Any] = dict(arguments)
     with torch.device("meta"):
-        return create(architecture, **kwargs).size_multiple
+        return create(architecture, **json.loads(arguments)).size_multiple

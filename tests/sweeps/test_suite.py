@@ -391,3 +391,23 @@ def test_the_page_tells_every_field_suite_and_option():
     )
     assert {*FIELDS, *RESOURCES, *SLURM, "demo"} <= told
     assert len(EXAMPLES) > 6
+
+
+@pytest.mark.parametrize(
+    ("method", "task", "protocol", "size", "fits"),
+    [
+        ("random/vit_b", "eurosat", "swept", 80, True), ("random/vit_b", "eurosat", "swept", 72, False),
+        ("random/nano", "eurosat", "swept", 36, True), ("random/nano", "eurosat", "swept", 34, False),
+        ("random/resnet50", "eurosat", "swept", 35, True), ("random/resnet50", "eurosat", "swept", 31, False),
+        ("spectralgpt", "spacenet-rio", "paper", 40, True), ("spectralgpt", "spacenet-rio", "frozen", 40, False),
+        ("random/vit_b", "dota", "paper", 100, True),  # objects lie on a canvas of whole patches
+    ],
+)  # fmt: skip
+def test_sizes_of_inputs_that_a_backbone_cannot_take(registry, method, task, protocol, size, fits):
+    options = {"protocol": protocol, "data": "demo", "changes": {"image_size": str(size)}}
+    if fits:
+        assert len(from_options(method, task, registry, **options).cells) == 1
+    else:
+        ((where, text),) = faults(from_options, method, task, registry, **options)
+        assert where == "--set"
+        assert str(size) in text
