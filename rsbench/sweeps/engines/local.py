@@ -57,6 +57,11 @@ class LocalEngine:
         self._fault: RunError | None = None
         self._launched: dict[int, subprocess.Popen[bytes]] = {}
 
+    @property
+    def nursery_pid(self) -> int | None:
+        """Process from which workers are forked; None before the first."""
+        return self._nursery.pid if self._nursery else None
+
     def submit(self, jobs: Sequence[Job]) -> None:
         """Starts jobs; there must be slots for them."""
         for job in jobs:
