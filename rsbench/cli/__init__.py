@@ -26,6 +26,7 @@ from rsbench.cli.pretrain import pretrain, reconstruct
 from rsbench.cli.run import run
 from rsbench.cli.score import score
 from rsbench.cli.status import status
+from rsbench.cli.sweep import sweep
 from rsbench.cli.table import table
 from rsbench.cli.verify import verify
 from rsbench.errors import RsbenchError, RunError
@@ -39,6 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run)
+app.command("sweep")(sweep)
 app.command("table")(table)
 app.command("audit")(audit)
 app.command("verify")(verify)

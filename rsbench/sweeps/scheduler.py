@@ -33,7 +33,7 @@ class Scheduler:
         engine: where jobs run.
         surroundings: the same for all cells.
         together: whether one process does all seeds of such a cell.
-        seconds: what a cell is expected to take, where that is known; long ones come first.
+        seconds: what the cell with a key is expected to take, where that is known; long ones come first.
         look: is called about four times a second, to show how things are.
     """
 
@@ -43,7 +43,7 @@ class Scheduler:
         engine: Engine,
         surroundings: Surroundings,
         together: Callable[[Cell], bool] = lambda cell: False,
-        seconds: Callable[[Cell], float | None] = lambda cell: None,
+        seconds: Callable[[str], float | None] = lambda key: None,
         look: Callable[[], object] = lambda: None,
     ) -> None:
         self.folder, self.engine, self.around = folder, engine, surroundings
@@ -99,7 +99,7 @@ class Scheduler:
         self.queue.sort(key=lambda job: -sum(self._length(cell) for cell in job.cells))
 
     def _length(self, cell: Cell) -> float:
-        known = self.seconds(cell)
+        known = self.seconds(cell.key)
         return 1e9 if known is None else known
 
     def _submit(self) -> None:

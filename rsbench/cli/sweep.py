@@ -1,0 +1,211 @@
+"""``rsbench sweep``: many methods on many tasks, resumed after whatever stops them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rsbench.cli.common import Changes, Plugins, folder_to_write, parse_changes, registry
+from rsbench.errors import UserError, near_miss
+
+if TYPE_CHECKING:
+    from rsbench.sweeps.cell import Cell
+    from rsbench.sweeps.engines import Engine
+    from rsbench.sweeps.job import Surroundings
+    from rsbench.sweeps.standing import Standing
+    from rsbench.sweeps.suite import Suite
+
+ENGINES = ("local", "slurm", "submitit")
+
+
+def sweep(
+    suite: Annotated[
+        str | None, typer.Argument(metavar="[SUITE]", help="Name of a shipped suite, or a YAML file.")
+    ] = None,
+    methods: Annotated[str, typer.Option(help="In place of SUITE: METHOD or METHOD/VARIANT, commas between.")] = "",
+    tasks: Annotated[str, typer.Option(help="In place of SUITE: tasks, commas between.")] = "",
+    seeds: Annotated[str, typer.Option(help="Such as 0, 0-4 or 0,2,7.")] = "",
+    protocol: Annotated[str, typer.Option(help="Protocols, commas between; the first of each task by default.")] = "",
+    changes: Changes = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|demo", help="Folder with a folder for each task, that of one dataset, or demo."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split of the tasks; the first of each by default.")] = "",
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of yours for a single method.")
+    ] = None,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all runs.")] = Path("results/runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and run nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print the plan as one JSON object.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run cells again that failed earlier.")] = False,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Processes at once; 0: one for each GPU, else for each core, at most 8.")
+    ] = 0,
+    engine: Annotated[
+        str, typer.Option(help="local, slurm, or submitit: the way of a cluster, tried on this machine.")
+    ] = ENGINES[0],
+    array_parallelism: Annotated[
+        int | None, typer.Option(min=1, help="With slurm: tasks of an array at the same time.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "",
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="As for rsbench run.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="That work on one cell together, as under torchrun.")] = 1,
+    download: Annotated[bool, typer.Option("--download", help="Fetch datasets that are not there.")] = False,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept the terms of all weights, once and for later.")
+    ] = False,
+    plugin: Plugins = None,
+) -> None:
+    """Run what has no record yet of a matrix of methods, tasks, protocols and seeds."""
+    if engine not in ENGINES:
+        raise UserError(f"There is no engine {engine!r}.", near_miss(engine, ENGINES))
+    if as_json and not dry_run:
+        raise UserError("--json prints a plan.", "Add --dry-run; rsbench status --json tells how a sweep stands.")
+    from rsbench.records import Store
+    from rsbench.sweeps.job import Surroundings
+    from rsbench.sweeps.planning import standings
+    from rsbench.sweeps.suite import from_options, load_suite, shipped_suites
+
+    found = registry(plugin)
+    shared: dict[str, Any] = {"data": data, "precision": precision, "device": device, "batch_size": batch_size}
+    own: dict[str, Any] = {
+        "--methods": methods,
+        "--tasks": tasks,
+        "--protocol": protocol,
+        "--set": changes,
+        "--split": split,
+    }
+    own |= {"--checkpoint": checkpoint, "--processes": processes > 1}
+    if suite is not None:
+        if both := [option for option, value in own.items() if value]:
+            raise UserError(f"The suite {suite} says itself what {', '.join(both)} would say.", "Leave them out.")
+        wanted = load_suite(suite, found, seeds=seeds, **shared)
+    elif not methods or not tasks:
+        known = ", ".join(shipped_suites())
+        raise UserError("A sweep wants a suite, or --methods and --tasks.", f"Shipped suites: {known}.")
+    else:
+        wanted = from_options(
+            methods,
+            tasks,
+            found,
+            seeds=seeds or "0",
+            protocol=protocol,
+            split=split,
+            changes=parse_changes(changes),
+            checkpoint=checkpoint,
+            resources={"processes": processes} if processes > 1 else {},
+            **shared,
+        )
+    place = folder_to_write(results, "--results").absolute()
+    store = Store(place)
+    stand = standings(wanted.cells, found, store, here=engine != "slurm")
+    slots = _slots(wanted.cells, jobs) if engine != "slurm" else len(wanted.cells)
+    options: dict[str, Any] = {"retry_failed": retry_failed, "download": download, "accept_licence": accept_licence}
+    if dry_run:
+        from rsbench.sweeps.plan import make_plan
+        from rsbench.sweeps.plan_text import plan_text
+
+        plan = make_plan(wanted, stand, store, slots=slots, **options)
+        typer.echo(json.dumps(plan.facts(), indent=1) if as_json else plan_text(plan))
+        return
+    around = Surroundings(results=str(place), plugins=tuple(str(file.absolute()) for file in plugin or ()), **options)
+    code = _run(wanted, stand, around, engine, slots, array_parallelism)
+    if code:
+        raise typer.Exit(code)
+
+
+def _run(
+    suite: Suite,
+    stand: Mapping[str, Standing],
+    around: Surroundings,
+    name: str,
+    slots: int,
+    array_parallelism: int | None,
+) -> int:
+    """Runs what is left of a suite, shows how it goes, and returns the exit code."""
+    from rsbench.cli.sweep_progress import SweepDisplay
+    from rsbench.cli.sweep_text import closing_summary
+    from rsbench.sweeps.folder import SweepFolder
+    from rsbench.sweeps.scheduler import Scheduler
+    from rsbench.sweeps.state import SweepState
+
+    command = shlex.join(["rsbench", *sys.argv[1:]])
+    seconds = _lengths(suite, stand, around)
+    where = {"local": "this machine", "slurm": "SLURM", "submitit": "submitit on this machine"}[name]
+    about = {"title": suite.title, "command": command, "go_on": command, "engine": where, "slots": slots}
+    folder = SweepFolder.create(Path(around.results), suite.cells, **about)
+    try:
+        engine = _engine(name, folder.path, suite.cells, slots, array_parallelism)
+    except UserError:
+        shutil.rmtree(folder.path)  # nothing was begun
+        raise
+    state = SweepState(folder)
+    code = 0
+
+    def together(cell: Cell) -> bool:
+        chosen = suite.chosen[cell.spec]
+        return chosen.task.kind == "classification" and chosen.protocol.solver != "finetune"
+
+    try:
+        with folder.hold(), SweepDisplay() as display:
+
+            def look() -> None:
+                state.refresh()
+                display.update(state)
+
+            try:
+                Scheduler(folder, engine, around, together, seconds.get, look).run(stand)
+            except KeyboardInterrupt:
+                code = 130
+            look()
+    finally:
+        engine.close()
+    state.refresh()
+    typer.echo(closing_summary(state))
+    return code or int(bool(state.of("failed")))
+
+
+def _lengths(suite: Suite, stand: Mapping[str, Standing], around: Surroundings) -> dict[str, float]:
+    """What cells will take, by key, as far as earlier records tell; they are read only if there is something to do."""
+    if all(standing.state == "done" for standing in stand.values()):
+        return {}
+    from rsbench.records import Store
+    from rsbench.sweeps.costs import Costs
+
+    store = Store(around.results)
+    costs = Costs(store, store)
+    guesses = {cell.key: costs.guess(cell, suite.chosen[cell.spec]) for cell in suite.cells}
+    return {key: guess.seconds for key, guess in guesses.items() if guess and guess.seconds is not None}
+
+
+def _slots(cells: Sequence[Cell], jobs: int) -> int:
+    """Processes at the same time on this machine: what the user says, one for each GPU, or one for each core."""
+    from rsbench.sweeps.engines.local import cores
+
+    return jobs or len(_gpus(cells)) or min(8, cores())
+
+
+def _gpus(cells: Sequence[Cell]) -> list[str]:
+    """The GPUs of this machine, if any of the cells may use one."""
+    from rsbench.sweeps.engines.local import gpus
+
+    return gpus() if any(cell.spec.device in ("auto", "cuda") for cell in cells) else []
+
+
+def _engine(name: str, folder: Path, cells: Sequence[Cell], slots: int, array_parallelism: int | None) -> Engine:
+    if name == "local":
+        from rsbench.sweeps.engines.local import LocalEngine
+
+        return LocalEngine(slots, gpus=_gpus(cells)[:slots])
+    from rsbench.sweeps.engines.slurm import SubmititEngine
+
+    return SubmititEngine(folder, "slurm" if name == "slurm" else "local", slots, array_parallelism)
