@@ -71,11 +71,13 @@ class Now:
 
 
 def append(file: Path, event: Event) -> None:
-    """Appends an event to a file of events by a single write."""
+    """Appends an event to a file of events by a single write; half a line that stands there spoils no whole one."""
     line = json.dumps({"cell": event.cell, "state": event.state, "time": event.time, **event.facts}) + "\n"
-    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        os.write(descriptor, line.encode())
+        size = os.fstat(descriptor).st_size
+        cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"  # by a disk that was full, or an end by force
+        os.write(descriptor, (b"\n" if cut else b"") + line.encode())
     finally:
         os.close(descriptor)
 

@@ -188,6 +188,21 @@ def test_lines_that_are_no_events_are_passed_over(folder, line):
     assert [one.cell for one in state.refresh()] == [cell]
 
 
+def test_half_a_line_does_not_swallow_the_next_one(folder):
+    """A full disk, or a process that was killed, left the beginning of a line; another one goes on with the file."""
+    first, second = folder.cells[:2]
+    file = folder.path / "jobs" / "0.jsonl"
+    say(folder, first, "running", START, job=0)
+    state = look(folder)
+    with file.open("ab") as stream:
+        stream.write(b'{"cell": "' + second.key.encode())
+    assert state.refresh() == []
+    say(folder, first, "done", START + 1, job=0)
+    say(folder, second, "running", START + 2, job=0)
+    assert [one.state for one in state.refresh()] == ["done", "running"]
+    assert look(folder).cells == state.cells and len(file.read_text().splitlines()) == 4
+
+
 def test_odd_facts_are_not_believed(folder):
     cell = folder.cells[0]
     odd = {"seconds": float("nan"), "value": "many", "run": 7, "metric": None, "reason": ["a"], "log": "/etc/passwd"}
