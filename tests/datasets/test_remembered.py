@@ -187,6 +187,7 @@ def test_a_file_that_changes_while_files_are_read_is_not_remembered(cache, tmp_p
         return found
 
     stale = remembered(files, compute)
+    assert list(cache.glob("*.json")) == []
     assert stale != truth(files) and asked(files) == (truth(files), True)
 
 
