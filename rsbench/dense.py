@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from rsbench.locks import exclusive
 from rsbench.records import run_id
 from rsbench.request import Failure, Outcome, Request
 from rsbench.sources import Random
+from rsbench.team import Team
 from rsbench.training import CHECKPOINT, Plan, Position, train
 
 _CHECKPOINT_SECONDS = 60.0
@@ -52,16 +53,22 @@ def each_seed(
         UserError: before anything is computed, if the request or a file of the dataset is wrong.
     """
     drawn = request.checkpoint is None and isinstance(request.method.weights(request.variant).source, Random)
-    loaded = _load(request, seeds[0])
-    check(loaded)
-    request.dataset.check(lambda done, total: request.report(done, total, f"checked {total} images" * (done == total)))
+    team = Team(fabric)
+    with team.together():
+        loaded = _load(request, seeds[0])
+        check(loaded)
+    with team.together():
+        request.dataset.check(
+            lambda done, total: request.report(done, total, f"checked {total} images" * (done == total))
+        )
     depends = dict(depends)
     for number, seed in enumerate(seeds):
         about: dict[str, Any] = {"source": source_kind(request.method.weights(request.variant), request.checkpoint)}
         reason = "Interrupted before the first checkpoint."
         try:
             if drawn and number:
-                loaded = _load(request, seed)
+                with team.together():
+                    loaded = _load(request, seed)
             about = loaded.about()
             identity = request.identity(seed, about, depends)
             with _scratch(request, fabric, run_id(identity)) as folder:
@@ -100,8 +107,10 @@ def _scratch(request: Request, fabric: Fabric, run: str) -> Iterator[Path]:
         return
     folder = request.work / run
     busy = f"Another process is at work on the same run in {folder}."
-    with exclusive(folder, busy=busy) if fabric.is_global_zero else nullcontext():
-        fabric.barrier()
+    with ExitStack() as stack:
+        with Team(fabric).together():
+            if fabric.is_global_zero:
+                stack.enter_context(exclusive(folder, busy=busy))
         yield folder
 
 
@@ -201,10 +210,3 @@ def reporter(report: Callable[..., Any], steps: int, epochs: int) -> Callable[[P
         report(position.total, steps * epochs, note)
 
     return tell
-
-
-def gather_failure(fabric: Fabric, failure: Exception | None, what: str) -> None:
-    """Raises in every process if one of them failed: others would wait for it."""
-    faults = fabric.all_reduce(torch.tensor(float(failure is not None)), reduce_op="sum")
-    if float(faults):  # type: ignore[arg-type]
-        raise failure or RunError(f"Another process failed with its {what}.", "See its message.")

@@ -20,7 +20,7 @@ from rsbench.backbones.inference import arithmetic
 from rsbench.batches import canvas_for, cell_of
 from rsbench.checkpoints.load import Loaded
 from rsbench.dense import depends as dense_depends
-from rsbench.dense import each_seed, gather_failure
+from rsbench.dense import each_seed
 from rsbench.detection.coco_results import write_coco_results, write_coco_truth
 from rsbench.detection.data import Images, fitted, whole_batches
 from rsbench.detection.detections import Detections
@@ -34,11 +34,12 @@ from rsbench.detection.predictions import read_detections
 from rsbench.detection.scoring import kind_of
 from rsbench.detection.train import build, check_parts, check_request, fit
 from rsbench.detection.truth import Truth, truth_of
-from rsbench.errors import RsbenchError, RunError
+from rsbench.errors import RunError
 from rsbench.fabric import launch_on
 from rsbench.metric_names import BOXES
 from rsbench.preprocessing import Preprocessor
 from rsbench.request import Failure, Outcome, Request, peak_memory
+from rsbench.team import Team, shares
 
 BOX = ("AP", "AP50", "AP75")
 """Scores of the boxes that stand beside those of the masks, as ``boxAP`` and so on."""
@@ -88,7 +89,7 @@ def _one_seed(
     trained = time.perf_counter()
     found = predict(request, fabric, model, images, parts, folder)
     predicted = time.perf_counter()
-    metrics, intervals, flags, draws = _score(request, fabric, parts, found, folder)
+    metrics, intervals, flags, draws = score_parts(request, fabric, parts, found, folder)
     attachments = {"coco": folder / _COCO} if fabric.is_global_zero else {}
     if request.pictures and fabric.is_global_zero:
         attachments["pictures"] = draw_images(
@@ -128,39 +129,37 @@ def predict(
 ) -> dict[str, dict[str, Detections]]:
     """Predicts the parts and returns the detections by part and item; every process writes its share as it goes.
 
-    Each image is predicted by exactly one process, on a canvas that depends on it alone.
+    Each image is predicted by exactly one process, in the batch in which one process alone would predict it.
 
     Raises:
         RunError: a prediction is not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shares = [folder / f"{rank}-{_PREDICTIONS}" for rank in range(fabric.world_size)]
+    shares_of = [folder / f"{rank}-{_PREDICTIONS}" for rank in range(fabric.world_size)]
     model.eval()
-    failure: Exception | None = None
+    team = Team(fabric)
     total = sum(len(request.dataset.parts[part]) for part in parts)
     done = 0
-    try:
-        with (
-            DetectionWriter(shares[fabric.global_rank], images.masks) as writer,
-            arithmetic(request.precision, request.device),
-        ):
-            for part in parts:
-                items = request.dataset.parts[part][fabric.global_rank :: fabric.world_size]
-                for batch in whole_batches(images, items, request.batch_size or _BATCH, cell_of(model.backbone)):
-                    inputs = [image.to(fabric.device) for image in batch.images]
-                    for item, size, image, one in zip(
-                        batch.items, batch.sizes, batch.images, model.predict(inputs), strict=True
-                    ):
-                        writer.add(part, item, in_own_pixels(one, (image.shape[1], image.shape[2]), size))
-                    done += len(batch.items) * fabric.world_size
-                    request.report(min(done, total), total)
-    except (RsbenchError, OSError) as error:
-        failure = error
-    gather_failure(fabric, failure, "images")
-    found = read_detections(shares)
+    with (
+        team.together(),
+        DetectionWriter(shares_of[fabric.global_rank], images.masks) as writer,
+        arithmetic(request.precision, request.device),
+    ):
+        for part in parts:
+            items, count = request.dataset.parts[part], request.batch_size or _BATCH
+            own = [items[row] for row in shares(len(items), count, team.rank, team.world)]
+            for batch in whole_batches(images, own, count, cell_of(model.backbone)):
+                inputs = [image.to(fabric.device) for image in batch.images]
+                for item, size, image, one in zip(
+                    batch.items, batch.sizes, batch.images, model.predict(inputs), strict=True
+                ):
+                    writer.add(part, item, in_own_pixels(one, (image.shape[1], image.shape[2]), size))
+                done += len(batch.items) * fabric.world_size
+                request.report(min(done, total), total)
+    found = read_detections(shares_of)
     fabric.barrier()
     if fabric.is_global_zero:
-        for share in shares:
+        for share in shares_of:
             share.unlink()
     return found
 
@@ -187,7 +186,7 @@ def in_own_pixels(one: Mapping[str, Tensor], seen: tuple[int, int], size: tuple[
     return Detections(boxes[kept], arrays["labels"][kept], arrays["scores"][kept].astype(np.float64), masks)
 
 
-def _score(
+def score_parts(
     request: Request,
     fabric: Fabric,
     parts: Sequence[str],
@@ -195,15 +194,7 @@ def _score(
     folder: Path,
 ) -> Scored:
     """Returns what is told of the parts; the first process scores, and writes the files."""
-    failure: Exception | None = None
-    result = None
-    if fabric.is_global_zero:
-        try:
-            result = _scores(request, parts, found, folder)
-        except (RsbenchError, OSError) as error:
-            failure = error
-    gather_failure(fabric, failure, "figures")
-    return fabric.broadcast(result)  # type: ignore[return-value]
+    return Team(fabric).first(lambda: _scores(request, parts, found, folder))
 
 
 def _scores(

@@ -18,7 +18,7 @@ from rsbench.backbones.inference import arithmetic
 from rsbench.batches import canvas_for, cell_of
 from rsbench.checkpoints.load import Loaded
 from rsbench.dense import depends as dense_depends
-from rsbench.dense import each_seed, gather_failure
+from rsbench.dense import each_seed
 from rsbench.errors import RunError
 from rsbench.fabric import launch_on
 from rsbench.preprocessing import Preprocessor
@@ -29,6 +29,7 @@ from rsbench.segmentation.model import Segmenter
 from rsbench.segmentation.pictures import draw_tiles
 from rsbench.segmentation.predictions import PredictionWriter, confusions, merge
 from rsbench.segmentation.train import build, check_batches, fit
+from rsbench.team import Team, shares
 
 _PREDICTIONS = "predictions.parquet"
 _BATCH = 8  # tiles that are predicted at once
@@ -122,40 +123,41 @@ def predict(
 ) -> Path:
     """Predicts the parts and returns the file of predictions; every process writes its share as it goes.
 
-    Each tile is predicted by exactly one process, so that nothing is padded and nothing counts twice.
+    Each tile is predicted by exactly one process, in the batch in which one process alone would predict it: nothing is
+    padded, nothing counts twice, and nothing differs.
 
     Raises:
         RunError: logits are not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shares = [folder / f"{rank}-{_PREDICTIONS}" for rank in range(fabric.world_size)]
+    shares_of = [folder / f"{rank}-{_PREDICTIONS}" for rank in range(fabric.world_size)]
     model.eval()
-    failure: RunError | None = None
+    team = Team(fabric)
     total = sum(len(request.dataset.parts[part]) for part in parts)
     done = 0
-    try:
-        with (
-            PredictionWriter(shares[fabric.global_rank], request.dataset.classes) as writer,
-            arithmetic(request.precision, request.device),
-        ):
-            for part in parts:
-                items = request.dataset.parts[part][fabric.global_rank :: fabric.world_size]
-                size, cell = request.batch_size or _BATCH, cell_of(model.backbone)
-                for batch in whole_batches(tiles, items, request.input_size, size, cell):
-                    classes = model.predict(batch.images.to(fabric.device)).cpu().numpy()
-                    for row, (item, (h, w)) in enumerate(zip(batch.items, batch.sizes, strict=True)):
-                        labels = batch.labels[row, :h, :w].numpy().astype(np.uint8)
-                        writer.add(part, item, labels, classes[row, :h, :w])
-                    done += len(batch.items) * fabric.world_size
-                    request.report(min(done, total), total)
-    except RunError as error:
-        failure = error
-    gather_failure(fabric, failure, "tiles")
-    if fabric.is_global_zero:
-        merge(shares, folder / _PREDICTIONS)
-        for share in shares:
+    with (
+        team.together(),
+        PredictionWriter(shares_of[fabric.global_rank], request.dataset.classes) as writer,
+        arithmetic(request.precision, request.device),
+    ):
+        for part in parts:
+            size, cell = request.batch_size or _BATCH, cell_of(model.backbone)
+            items = request.dataset.parts[part]
+            own = [items[row] for row in shares(len(items), size, team.rank, team.world)]
+            for batch in whole_batches(tiles, own, request.input_size, size, cell):
+                classes = model.predict(batch.images.to(fabric.device)).cpu().numpy()
+                for row, (item, (h, w)) in enumerate(zip(batch.items, batch.sizes, strict=True)):
+                    labels = batch.labels[row, :h, :w].numpy().astype(np.uint8)
+                    writer.add(part, item, labels, classes[row, :h, :w])
+                done += len(batch.items) * fabric.world_size
+                request.report(min(done, total), total)
+
+    def join() -> None:
+        merge(shares_of, folder / _PREDICTIONS)
+        for share in shares_of:
             share.unlink()
-    fabric.barrier()
+
+    team.first(join)
     return folder / _PREDICTIONS
 
 
