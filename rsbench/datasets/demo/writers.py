@@ -13,6 +13,7 @@ from rsbench.datasets.demo.scene import VERSION, render
 from rsbench.datasets.layout import EUROSAT, RESISC45, Layout
 from rsbench.datasets.splits import SplitList, read_split, spell, stratified, write_split
 from rsbench.errors import UserError
+from rsbench.locks import exclusive
 
 SPLIT_FILE = "demo_split.txt"
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
@@ -90,8 +91,18 @@ def write_once(root: str | Path, folder: str, name: str, fill: Callable[[Path], 
     target = root / folder
     if target.exists():
         return _reuse(target, name)
-    root.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=root, prefix=f".{folder}-"))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with exclusive(target):  # several processes that start at once: one draws, the others find the scenes
+            if not target.exists():
+                _fill(root, target, fill)
+    except OSError as error:
+        raise UserError(f"Demo scenes cannot be written to {root}: {error.strerror}.", "Choose a folder.") from None
+    return _reuse(target, name)
+
+
+def _fill(root: Path, target: Path, fill: Callable[[Path], None]) -> None:
+    partial = Path(tempfile.mkdtemp(dir=root, prefix=f".{target.name}-"))
     try:
         fill(partial)
         partial.chmod(0o755)
@@ -100,12 +111,9 @@ def write_once(root: str | Path, folder: str, name: str, fill: Callable[[Path], 
         except OSError:
             if not target.exists():
                 raise
-            # another process was faster; its scenes are the same or it is an error to say so
-    except OSError as error:
-        raise UserError(f"Demo scenes cannot be written to {root}: {error.strerror}.", "Choose a folder.") from None
+            # where there are no locks, another process was faster; its scenes are the same, or _reuse says so
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return _reuse(target, name)
 
 
 def _reuse(target: Path, name: str) -> SplitList:
