@@ -59,7 +59,7 @@ def test_there_are_pages():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_fences_are_closed_and_say_what_they_hold(page):
     languages = {language for language, _ in FENCE.findall(text(page))}
-    assert languages <= {"bash", "python", "toml", "json", "bibtex"}
+    assert languages <= {"bash", "python", "toml", "json", "bibtex", "yaml"}
     assert text(page).count("```") == 2 * len(FENCE.findall(text(page)))
 
 

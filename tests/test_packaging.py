@@ -26,6 +26,7 @@ DISTRIBUTION = {
     "PIL": "pillow",
     "faster_coco_eval": "faster-coco-eval",
     "segmentation_models_pytorch": "segmentation-models-pytorch",
+    "yaml": "pyyaml",
 }
 OPTIONAL = {"detectron2", "submitit"}
 

@@ -2,7 +2,10 @@
 
 import errno
 import os
+import random
 import signal
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -147,3 +150,46 @@ method = Method(
     paradigm="random",
     variants={mood.replace(" ", "_"): _weights(mood) for mood in MOODS},
 )
+
+
+_TOUCHING = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.utime", "shutil.rmtree")
+
+
+def die_somewhere(folder: Path) -> None:
+    """Kills this process at an instant that follows from ``folder / "seed"`` and its own number, or not at all.
+
+    Before the n-th time that it touches a file, or after some milliseconds, whatever it does then.
+    """
+    draw = random.Random(f"{(folder / 'seed').read_text()} {os.getpid()}")
+    note = os.open(folder / "kills", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def die(what: str) -> None:
+        os.write(note, f"{what}\n".encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        if event in _TOUCHING and not str(arguments[0]).startswith(("/proc", sys.prefix, sys.base_prefix)):
+            left -= 1
+            if left == 0:
+                die(f"{event} {arguments[0]}")
+
+    def wait(seconds: float) -> None:
+        time.sleep(seconds)
+        die(f"after {seconds:.3f} s")
+
+    kind = draw.random()
+    if kind < 0.5:
+        left = draw.randint(1, 150)
+        sys.addaudithook(count)
+    elif kind < 0.85:
+        threading.Thread(target=wait, args=(draw.uniform(0, 0.9),), daemon=True).start()
+
+
+if "TINY_KILLS" in os.environ:
+    kills = Path(os.environ["TINY_KILLS"])
+    if (kills / "parent").read_text() != str(os.getpid()):
+        import rsbench.dense
+
+        rsbench.dense._CHECKPOINT_SECONDS = 0.0  # so that checkpoints are being written at many of these instants
+        die_somewhere(kills)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -162,6 +163,7 @@ def _run(
                 state.refresh()
                 display.update(state)
 
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a job on a cluster ends it in order
             try:
                 Scheduler(folder, engine, around, together, seconds.get, look).run(stand)
             except KeyboardInterrupt:

@@ -52,10 +52,12 @@ class Reporter:
         self.file = file
         self.begin("")
 
-    def begin(self, cell: str) -> None:
-        """Says that from now on the cell with this key is at work."""
-        self.cell, self.note, self.last = cell, "", 0.0
+    def begin(self, cell: str, note: str = "") -> None:
+        """Says that from now on the cell with this key is at work; the note says at what."""
+        self.cell, self.note, self.last = cell, note, 0.0
         self.started, self.done, self.total = time.time(), 0, 0
+        if note:
+            self(0, 0)
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         if self.file is None:

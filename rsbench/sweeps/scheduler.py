@@ -75,9 +75,8 @@ class Scheduler:
             elif standing.state == "failed" and not self.around.retry_failed:
                 self._tell(cell.key, "failed", run=standing.run, reason=standing.why, earlier=True)
             else:
-                self._tell(cell.key, "waiting", reason=standing.why)
                 left.append(cell)
-        self._enqueue(left)
+        self._enqueue(left, {cell.key: standings[cell.key].why for cell in left})
         try:
             while self.queue or self.running or self.elsewhere:
                 self._submit()
@@ -90,17 +89,19 @@ class Scheduler:
             self._stop()
             raise
 
-    def _enqueue(self, cells: Sequence[Cell]) -> None:
-        """Makes jobs of cells, the longest first, those of unknown length before them."""
+    def _enqueue(self, cells: Sequence[Cell], why: Mapping[str, str]) -> None:
+        """Makes jobs of cells, the longest first, those of unknown length before them; ``why`` they are run, by key."""
         for members in group(cells, self.together):
             job = Job(number=self.number, folder=self.folder.path, cells=members, surroundings=self.around)
             self.queue.append(job)
             self.number += 1
+            for cell in members:
+                self._tell(cell.key, "waiting", reason=why.get(cell.key), job=job.number)
         self.queue.sort(key=lambda job: -sum(self._length(cell) for cell in job.cells))
 
     def _length(self, cell: Cell) -> float:
         known = self.seconds(cell.key)
-        return 1e9 if known is None else known
+        return known if known is not None else 1e8 if self.together(cell) else 1e9
 
     def _submit(self) -> None:
         """Hands over the jobs for which there are slots: first those whose features nobody is computing now."""
@@ -146,9 +147,7 @@ class Scheduler:
             return
         if ended.blameless and not self.tried.intersection(cell.key for cell in left):
             self.tried.update(cell.key for cell in left)
-            for cell in left:
-                self._tell(cell.key, "waiting", reason=f"{ended.reason} It is tried once more.")
-            self._enqueue(left)
+            self._enqueue(left, dict.fromkeys(self.tried, f"{ended.reason} It is tried once more."))
             return
         begun = [cell for cell in left if self.states[cell.key] == "running"]
         reason = ended.reason or "Its process ended without a word."
@@ -156,7 +155,7 @@ class Scheduler:
         for cell in died:
             self._tell(cell.key, "failed", reason=reason, log=str(job.log(cell)))
         self._close(died, reason)
-        self._enqueue([cell for cell in left if cell not in died])
+        self._enqueue([cell for cell in left if cell not in died], {})
 
     def _close(self, cells: Sequence[Cell], reason: str) -> None:
         """Lets the failure of cells whose process died be written to the store."""
@@ -178,10 +177,9 @@ class Scheduler:
             elif run is not None and holder(Path(self.around.results) / LEASES / run) is not None:
                 continue
             else:
-                self._tell(key, "waiting", reason="whoever was at work on it has stopped")
                 again.append(cell)
             del self.elsewhere[key]
-        self._enqueue(again)
+        self._enqueue(again, {cell.key: "whoever was at work on it has stopped" for cell in again})
 
     def _stop(self) -> None:
         """Stops all jobs in good order, and hears what became of their cells."""

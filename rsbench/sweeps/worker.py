@@ -80,6 +80,8 @@ class _Worker:
         from rsbench.opening import open_data
 
         keep_heap()
+        if self.job.closing is None:
+            self._begin(self.job.cells[0], "preparing")
         spec = self.job.cells[0].spec
         self.chosen: Chosen = choose(spec, load(self.around.plugins))
         opened = open_data(self.chosen.task, spec.data, spec.split, self.around.download)
@@ -175,16 +177,17 @@ class _Worker:
                     raise
                 self._fail(left.pop(0), _explain(error))
 
-    def _begin(self, cell: Cell) -> None:
-        log = self.job.log(cell)
-        output_to(log)
-        self.running = cell
-        if self.first:
-            self.leases[cell.seed].check()
-            self.report.begin(cell.key)
-            about = {"pid": os.getpid(), "host": socket.gethostname(), "log": str(log)}
+    def _begin(self, cell: Cell, note: str = "") -> None:
+        """Tells that a cell is at work from now on."""
+        output_to(self.job.log(cell))
+        if self.first and cell is not self.running:
+            about = {"pid": os.getpid(), "host": socket.gethostname(), "log": str(self.job.log(cell))}
             print(f"--- {utc_now()} {cell.name}, process {about['pid']} on {about['host']}", flush=True)
             append(self.events, Event(cell.key, "running", facts=about))
+            self.report.begin(cell.key, note)
+        self.running = cell
+        if cell.seed in self.leases:
+            self.leases[cell.seed].check()
 
     def _record(self, cell: Cell, record: Record) -> None:
         """Tells what an evaluation gave, and gives the lease back."""
