@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SEE = "See what it said itself, and what started it."
 
-class OthersFailed(Exception):
-    """Another process met an error that is none of rsbench's own; it is raised there as it was."""
+
+class OthersFailed(RsbenchError):
+    """Another process died, or met an error that is none of rsbench's own; it is raised there as it was."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Team:
             failure = error
         if self.world > 1:
             every: list[tuple[str, str, str] | None] = [None] * self.world
-            torch.distributed.all_gather_object(every, None if failure is None else _told(failure))
+            with _connected(failure):
+                torch.distributed.all_gather_object(every, None if failure is None else _told(failure))
             rank = next((rank for rank, one in enumerate(every) if one is not None), None)
             if rank is not None and (rank != self.rank or failure is None):
                 told = every[rank]
@@ -80,7 +83,8 @@ class Team:
             if self.rank == 0:
                 done[0] = work()
         if self.world > 1:
-            torch.distributed.broadcast_object_list(done, src=0)
+            with _connected():
+                torch.distributed.broadcast_object_list(done, src=0)
         return done[0]  # type: ignore[return-value]
 
     def join(self, count: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -99,10 +103,11 @@ class Team:
         """
         joined = np.empty((count, *values.shape[1:]), values.dtype)
         times = np.zeros(count, np.int64)
-        for indices, share in self._every(rows, values):
-            kept = indices >= 0
-            joined[indices[kept]] = share[kept]
-            np.add.at(times, indices[kept], 1)
+        with _connected():
+            for indices, share in self._every(rows, values):
+                kept = indices >= 0
+                joined[indices[kept]] = share[kept]
+                np.add.at(times, indices[kept], 1)
         if not (times == 1).all():
             wrong = np.flatnonzero(times != 1)
             raise RunError(f"{len(wrong)} of {count} rows were not made exactly once, the first is {wrong[0]}.")
@@ -142,6 +147,17 @@ def shares(count: int, size: int, rank: int, world: int) -> np.ndarray:
     return rows[rows // size % world == rank]
 
 
+@contextmanager
+def _connected(failure: BaseException | None = None) -> Iterator[None]:
+    """Says in one line that a connection broke, unless this process has something to say itself."""
+    try:
+        yield
+    except RuntimeError as error:  # torch's word for it
+        if failure is not None:
+            raise failure from error
+        raise OthersFailed("Another process of this run has ended before its time.", _SEE) from error
+
+
 def _told(failure: BaseException) -> tuple[str, str, str]:
     if isinstance(failure, RsbenchError):
         return type(failure).__name__, failure.message, failure.hint
@@ -152,4 +168,4 @@ def _of(rank: int, kind: str, message: str, hint: str) -> BaseException:
     if kind == "KeyboardInterrupt":
         return KeyboardInterrupt()
     known = {"UserError": UserError, "RunError": RunError}
-    return known[kind](message, hint) if kind in known else OthersFailed(f"Process {rank} failed: {message}")
+    return known[kind](message, hint) if kind in known else OthersFailed(f"Process {rank} failed: {message}", _SEE)

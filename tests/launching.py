@@ -46,8 +46,8 @@ def torchrun(processes: int, *arguments: object, **variables: object) -> tuple[i
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
-def srun(processes: int, *arguments: object, **variables: object) -> list[tuple[int, list[dict], str]]:
-    """Starts ``rsbench`` in several processes with the variables that srun sets; returns what ``finish`` does."""
+def start_step(processes: int, *arguments: object, **variables: object) -> list[subprocess.Popen[str]]:
+    """Starts ``rsbench`` in several processes with the variables that srun sets."""
     step = {
         "SLURM_JOB_ID": os.getpid(),
         "SLURM_STEP_ID": 0,
@@ -56,7 +56,9 @@ def srun(processes: int, *arguments: object, **variables: object) -> list[tuple[
         "SLURM_STEP_TASKS_PER_NODE": processes,
         "SLURM_STEP_NODELIST": "127.0.0.1",
     }
-    started = [
-        start(*arguments, **variables, **step, SLURM_PROCID=rank, SLURM_LOCALID=rank) for rank in range(processes)
-    ]
-    return [finish(process) for process in started]
+    return [start(*arguments, **variables, **step, SLURM_PROCID=rank, SLURM_LOCALID=rank) for rank in range(processes)]
+
+
+def srun(processes: int, *arguments: object, **variables: object) -> list[tuple[int, list[dict], str]]:
+    """Does what ``start_step`` does, and waits; returns what ``finish`` does of each."""
+    return [finish(process) for process in start_step(processes, *arguments, **variables)]

@@ -1,6 +1,7 @@
 """Classification in several processes: the same features, predictions and record as in one; nobody waits for ever."""
 
 import json
+import time
 
 import numpy as np
 import pyarrow.parquet
@@ -8,7 +9,7 @@ import pytest
 import tiny_classification
 from hypothesis import given
 from hypothesis import strategies as st
-from launching import srun, torchrun
+from launching import finish, srun, start_step, torchrun
 from safetensors.numpy import load_file
 
 from rsbench.cli import _main
@@ -101,6 +102,22 @@ def test_tasks_of_srun_work_together_and_write_one_record(tmp_path):
     seen = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     assert sum(int(images) for _, images in seen) == tiny_classification.IMAGES
     assert len({process for process, _ in seen}) == 2
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_the_others(tmp_path):
+    log = tmp_path / "log"
+    arguments = [*LOUD, "--protocol", "knn", "--batch-size", "4", "--results", tmp_path / "runs"]
+    first, second = start_step(2, *arguments, TINY_LOG=log, TINY_SLOW=2, RSBENCH_CACHE=tmp_path / "cache")
+    while not log.exists() or f"{second.pid} " not in log.read_text():
+        assert first.poll() is None and second.poll() is None
+        time.sleep(0.05)
+    second.kill()
+    second.communicate()
+    code, records, err = finish(first)
+    assert code and not records and "Another process of this run has ended before its time." in err
+    assert "Traceback" not in err
+    assert not list((tmp_path / "cache" / "features").glob("[!.]*"))
 
 
 @pytest.mark.parametrize(
