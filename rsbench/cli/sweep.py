@@ -106,7 +106,7 @@ def sweep(
             resources={"processes": processes} if processes > 1 else {},
             **shared,
         )
-    place = folder_to_write(results, "--results").absolute()
+    place = (results if dry_run else folder_to_write(results, "--results")).absolute()
     store = Store(place)
     stand = standings(wanted.cells, found, store, here=engine != "slurm")
     slots = _slots(wanted.cells, jobs) if engine != "slurm" else len(wanted.cells)
