@@ -140,7 +140,7 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 def _times(state: SweepState, one: CellState, now: float) -> list[str]:
     """How long a cell has been at work, and how long it will be; nothing if it may not be at work any more."""
     from rsbench.cli.sweep_text import clock
-    from rsbench.sweeps.words import duration
+    from rsbench.sweeps.plans.words import duration
 
     if state.phase != "running":
         return []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rsbench.sweeps.engines import Engine
     from rsbench.sweeps.job import Surroundings
     from rsbench.sweeps.standing import Standing
-    from rsbench.sweeps.suite import Suite
+    from rsbench.sweeps.suites.suite import Suite
 
 ENGINES = ("local", "slurm", "submitit")
 
@@ -74,7 +74,7 @@ def sweep(
     from rsbench.records import Store
     from rsbench.sweeps.job import Surroundings
     from rsbench.sweeps.planning import standings
-    from rsbench.sweeps.suite import from_options, load_suite, shipped_suites
+    from rsbench.sweeps.suites.suite import from_options, load_suite, shipped_suites
 
     found = registry(plugin)
     shared: dict[str, Any] = {"data": data, "precision": precision, "device": device, "batch_size": batch_size}
@@ -112,8 +112,8 @@ def sweep(
     slots = _slots(wanted.cells, jobs) if engine != "slurm" else len(wanted.cells)
     options: dict[str, Any] = {"retry_failed": retry_failed, "download": download, "accept_licence": accept_licence}
     if dry_run:
-        from rsbench.sweeps.plan import make_plan
-        from rsbench.sweeps.plan_text import plan_text
+        from rsbench.sweeps.plans.plan import make_plan
+        from rsbench.sweeps.plans.plan_text import plan_text
 
         plan = make_plan(wanted, stand, store, slots=slots, **options)
         typer.echo(json.dumps(plan.facts(), indent=1) if as_json else plan_text(plan))
@@ -181,7 +181,7 @@ def _lengths(suite: Suite, stand: Mapping[str, Standing], around: Surroundings) 
     if all(standing.state == "done" for standing in stand.values()):
         return {}
     from rsbench.records import Store
-    from rsbench.sweeps.costs import Costs
+    from rsbench.sweeps.plans.costs import Costs
 
     store = Store(around.results)
     costs = Costs(store, store)

@@ -11,8 +11,8 @@ from typing import Any
 from rsbench.records.characters import visible
 from rsbench.sweeps.events import State
 from rsbench.sweeps.latest import seconds
+from rsbench.sweeps.plans.words import duration
 from rsbench.sweeps.state import STATES, CellState, SweepState
-from rsbench.sweeps.words import duration
 
 FAILURES = 20
 """Failures that are listed one by one; more are grouped by their reason."""

@@ -14,7 +14,7 @@ from rsbench.sweeps.job import Surroundings
 from rsbench.sweeps.planning import standings
 from rsbench.sweeps.scheduler import Scheduler
 from rsbench.sweeps.state import SweepState
-from rsbench.sweeps.suite import from_options
+from rsbench.sweeps.suites.suite import from_options
 
 PLUGIN = Path(__file__).parent.parent / "tiny_sweep.py"
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from rsbench.plugins import load
 from rsbench.records import Store
-from rsbench.sweeps import costs
-from rsbench.sweeps.costs import Costs, Guess, available_memory, feature_bytes, total
-from rsbench.sweeps.suite import from_options
+from rsbench.sweeps.plans import costs
+from rsbench.sweeps.plans.costs import Costs, Guess, available_memory, feature_bytes, total
+from rsbench.sweeps.suites.suite import from_options
 
 _spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "records" / "conftest.py")
 _made_up = importlib.util.module_from_spec(_spec)

@@ -11,11 +11,11 @@ import pytest
 from rsbench.plugins import Registry, load
 from rsbench.records import Store
 from rsbench.sources import Url
-from rsbench.sweeps.needs import needs
-from rsbench.sweeps.plan import make_plan
-from rsbench.sweeps.plan_text import plan_text
+from rsbench.sweeps.plans.needs import needs
+from rsbench.sweeps.plans.plan import make_plan
+from rsbench.sweeps.plans.plan_text import plan_text
 from rsbench.sweeps.standing import Standing
-from rsbench.sweeps.suite import from_options, load_suite
+from rsbench.sweeps.suites.suite import from_options, load_suite
 
 _spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "records" / "conftest.py")
 _made_up = importlib.util.module_from_spec(_spec)
@@ -84,8 +84,8 @@ def test_what_was_measured_is_told(registry, store):
 
 
 def test_too_little_room_is_told(registry, store, monkeypatch):
-    monkeypatch.setattr("rsbench.sweeps.plan.available_memory", lambda: 1 << 20)
-    monkeypatch.setattr("rsbench.sweeps.plan._free", lambda folder: 3)
+    monkeypatch.setattr("rsbench.sweeps.plans.plan.available_memory", lambda: 1 << 20)
+    monkeypatch.setattr("rsbench.sweeps.plans.plan._free", lambda folder: 3)
     suite = from_options("ctxmim", "eurosat", registry, protocol="knn", data="demo")
     store.write(_made_up.make(protocol="knn", data="demo", timings={"total": 1.0}, cost={"peak_memory_mib": 2.0}))
     text = plan_text(make_plan(suite, {cell.key: standing() for cell in suite.cells}, store, slots=1))

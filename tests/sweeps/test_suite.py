@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from rsbench.errors import UserError
 from rsbench.plugins import Registry, load
-from rsbench.sweeps.block import FIELDS
-from rsbench.sweeps.shapes import RESOURCES, SLURM
-from rsbench.sweeps.suite import Suite, from_options, load_suite, shipped_suites
-from rsbench.sweeps.yaml_lines import LARGEST
+from rsbench.sweeps.suites.block import FIELDS
+from rsbench.sweeps.suites.shapes import RESOURCES, SLURM
+from rsbench.sweeps.suites.suite import Suite, from_options, load_suite, shipped_suites
+from rsbench.sweeps.suites.yaml_lines import LARGEST
 
 ROOT = Path(__file__).parents[2]
 ONCE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -333,7 +333,7 @@ def test_all_mistakes_of_options_at_once(registry):
 
 
 def test_the_engine_that_is_not_installed_is_told(registry, monkeypatch):
-    monkeypatch.setattr("rsbench.sweeps.possible.find_spec", lambda name: None)
+    monkeypatch.setattr("rsbench.sweeps.suites.possible.find_spec", lambda name: None)
     found = faults(from_options, "random", "dota", registry, changes={"engine": "detectron2"})
     assert found == [("--set", "dota: detectron2 is not installed. docs/detectron2.md says how it is had.")]
 

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from rsbench.errors import UserError
-from rsbench.sweeps.mistakes import Mistakes, Place
+from rsbench.sweeps.suites.mistakes import Mistakes, Place
 
 LARGEST = 256 << 10
 """Bytes of a file."""

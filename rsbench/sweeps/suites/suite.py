@@ -11,12 +11,12 @@ from types import MappingProxyType
 from rsbench.errors import UserError, near_miss
 from rsbench.plugins import Registry
 from rsbench.spec import Chosen, RunSpec
-from rsbench.sweeps.block import FIELDS, Field
-from rsbench.sweeps.blocks import Cells
 from rsbench.sweeps.cell import Cell
-from rsbench.sweeps.mistakes import Mistakes
-from rsbench.sweeps.shapes import as_text, check_keys
-from rsbench.sweeps.yaml_lines import Items, Node, Table, Text, read_yaml
+from rsbench.sweeps.suites.block import FIELDS, Field
+from rsbench.sweeps.suites.blocks import Cells
+from rsbench.sweeps.suites.mistakes import Mistakes
+from rsbench.sweeps.suites.shapes import as_text, check_keys
+from rsbench.sweeps.suites.yaml_lines import Items, Node, Table, Text, read_yaml
 
 SUFFIXES = (".yaml", ".yml")
 _KEYS = ("title", "blocks", *FIELDS)

@@ -15,8 +15,8 @@ from rsbench.plugins import Registry
 from rsbench.request import PRECISIONS, check_precision
 from rsbench.spec import RunSpec, configure
 from rsbench.sweeps.cell import Resources
-from rsbench.sweeps.mistakes import Mistakes, Place
-from rsbench.sweeps.shapes import (
+from rsbench.sweeps.suites.mistakes import Mistakes, Place
+from rsbench.sweeps.suites.shapes import (
     RESOURCES,
     as_number,
     as_resources,
@@ -27,7 +27,7 @@ from rsbench.sweeps.shapes import (
     by_task,
     check_keys,
 )
-from rsbench.sweeps.yaml_lines import Node, Table, Text
+from rsbench.sweeps.suites.yaml_lines import Node, Table, Text
 from rsbench.task import Protocol, Task
 from rsbench.weights import ARCHITECTURE
 

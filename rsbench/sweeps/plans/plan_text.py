@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from rsbench.opening import DEMO
 from rsbench.records.characters import visible
 from rsbench.sweeps.cell import Cell
-from rsbench.sweeps.costs import HOW, Guess
-from rsbench.sweeps.plan import Plan
-from rsbench.sweeps.words import amount, duration, seed_ranges
+from rsbench.sweeps.plans.costs import HOW, Guess
+from rsbench.sweeps.plans.plan import Plan
+from rsbench.sweeps.plans.words import amount, duration, seed_ranges
 
 _STATES = ("done", "failed earlier", "interrupted earlier", "to do", "not known yet", "cannot run here")
 

@@ -11,10 +11,10 @@ from rsbench.opening import DEMO, place
 from rsbench.plugins import Registry
 from rsbench.sources import User
 from rsbench.spec import Chosen, RunSpec, choose
-from rsbench.sweeps.block import Block, Field, Named
 from rsbench.sweeps.cell import Cell
-from rsbench.sweeps.mistakes import Mistakes, Place
-from rsbench.sweeps.possible import impossible
+from rsbench.sweeps.suites.block import Block, Field, Named
+from rsbench.sweeps.suites.mistakes import Mistakes, Place
+from rsbench.sweeps.suites.possible import impossible
 from rsbench.task import Protocol, Task
 
 MOST_CELLS = 100_000

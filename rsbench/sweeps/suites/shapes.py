@@ -12,8 +12,8 @@ from typing import Any
 from rsbench.errors import near_miss
 from rsbench.settings import parse_seeds
 from rsbench.sweeps.cell import Resources
-from rsbench.sweeps.mistakes import Mistakes
-from rsbench.sweeps.yaml_lines import Empty, Items, Node, Table, Text
+from rsbench.sweeps.suites.mistakes import Mistakes
+from rsbench.sweeps.suites.yaml_lines import Empty, Items, Node, Table, Text
 
 MOST_SEEDS = 10_000
 _SEEDS = re.compile(r"\s*\d{1,9}(-\d{1,9})?\s*(,\s*\d{1,9}(-\d{1,9})?\s*)*")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rsbench.paths import cache_home
 from rsbench.records import Store
 from rsbench.sweeps.cell import Cell
-from rsbench.sweeps.costs import Costs, Guess, Total, available_memory, feature_bytes, total
-from rsbench.sweeps.needs import Need, needs
-from rsbench.sweeps.suite import Suite
+from rsbench.sweeps.plans.costs import Costs, Guess, Total, available_memory, feature_bytes, total
+from rsbench.sweeps.plans.needs import Need, needs
+from rsbench.sweeps.suites.suite import Suite
 
 if TYPE_CHECKING:
     from rsbench.sweeps.standing import Standing
