@@ -29,7 +29,7 @@ from rsbench.cli.status import status
 from rsbench.cli.sweep import sweep
 from rsbench.cli.table import table
 from rsbench.cli.verify import verify
-from rsbench.errors import RsbenchError, RunError
+from rsbench.errors import RsbenchError, UserError
 
 app = typer.Typer(
     name="rsbench",
@@ -99,7 +99,7 @@ def _main(arguments: list[str]) -> int:
         typer.echo(f"Error: {error.message}", err=True)
         if error.hint:
             typer.echo(f"  {error.hint}", err=True)
-        return 1 if isinstance(error, RunError) else 2
+        return 2 if isinstance(error, UserError) else 1
     except _USAGE_ERROR as error:
         error.show()
         return error.exit_code

@@ -61,8 +61,10 @@ def clear(
     task: Annotated[str, typer.Option(help="Only of this task.")] = "",
     damaged: Annotated[bool, typer.Option("--damaged", help="Only entries that fail verification.")] = False,
 ) -> None:
-    """Delete cached features: all of them, or those chosen."""
+    """Delete cached features: all of them, and what is remembered of datasets and weights; or those chosen."""
+    from rsbench.datasets import remembered
     from rsbench.probing.cache import Entry, FeatureCache
+    from rsbench.sweeps import foresight
 
     def chosen(entry: Entry) -> bool:
         about = entry.manifest or {}
@@ -73,4 +75,6 @@ def clear(
         )
 
     freed = FeatureCache().clear(chosen)
+    if not (method or task or damaged):
+        freed += remembered.forget() + foresight.forget()
     typer.echo(f"Freed {freed / 2**20:.1f} MiB.")

@@ -23,7 +23,7 @@ class Resources:
         nodes: of a cluster.
         cpus: of each process; None leaves it to the engine.
         memory: of each node in GiB; None leaves it to the cluster.
-        hours: that a job may take on a cluster; None leaves it to the cluster.
+        hours: that a job may take on a cluster; None leaves it to the engine.
         slurm: further options of sbatch, by their long names (``partition``, ``account``).
     """
 

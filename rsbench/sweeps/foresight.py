@@ -89,6 +89,19 @@ def remember(request: Request, seed: int, processes: int, found: Foreseen) -> No
             write_whole(file, json.dumps(asdict(found)), sync=False)
 
 
+def forget() -> int:
+    """Forgets everything; returns the bytes that it took. It is found out again when it is wanted."""
+    freed = 0
+    for file in _folder().glob("*.json"):
+        freed += file.stat().st_size
+        file.unlink()
+    return freed
+
+
+def _folder() -> Path:
+    return cache_home() / "foreseen"
+
+
 def _memo(request: Request, seed: int, processes: int) -> Path | None:
     """Returns the file that holds what is known; None where it cannot be told, as the file of weights is not there."""
     weights = request.method.weights(request.variant)
@@ -114,7 +127,7 @@ def _memo(request: Request, seed: int, processes: int) -> Path | None:
         "engine": request.protocol.settings.get("engine"),
         "processes": processes,
     }
-    return cache_home() / "foreseen" / f"{hashlib.sha256(canonical_json(about).encode()).hexdigest()[:32]}.json"
+    return _folder() / f"{hashlib.sha256(canonical_json(about).encode()).hexdigest()[:32]}.json"
 
 
 def _file_of(request: Request) -> Path | None:

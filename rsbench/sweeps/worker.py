@@ -16,6 +16,7 @@ from typing import Any
 from rsbench.errors import RsbenchError
 from rsbench.leases import Lease, Taken
 from rsbench.plugins import load
+from rsbench.ranks import ranks
 from rsbench.records import Record, Store, run_id, utc_now
 from rsbench.request import WORK, Failure, Request
 from rsbench.spec import Chosen, choose
@@ -65,7 +66,7 @@ class _Worker:
         self.job = job
         self.around = job.surroundings
         self.several = job.resources.world > 1
-        self.first = os.environ.get("RANK", "0") == "0"
+        self.first = ranks().first
         self.store = Store(self.around.results)
         self.events = job.file.with_suffix(".jsonl")
         self.report = Reporter(job.file.with_suffix(".now") if self.first else None)
