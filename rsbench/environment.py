@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,11 @@ def environment() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Returns the installed version of each package that can change a number, where it is installed."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     known = {}
     for name in PACKAGES:
         try:
@@ -68,6 +74,7 @@ def _cores() -> int | None:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+@cache  # of a process: what it runs is what it has imported, whatever becomes of the checkout
 def _commit() -> dict[str, Any]:
     """Returns the commit of the checkout that rsbench runs from, and whether it is changed; empty if installed."""
     root = Path(rsbench.__file__).parent.parent

@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -128,7 +128,7 @@ def load(files: Sequence[str | Path] = ()) -> Registry:
 
 
 def _found(files: Sequence[str | Path]) -> Iterator[tuple[str, ModuleType | Broken]]:
-    for name in sorted({point.module for point in entry_points(group=GROUP)}):
+    for name in _declared():
         package = _attempt(name, partial(importlib.import_module, name))
         yield name, package
         for info in pkgutil.iter_modules(getattr(package, "__path__", [])):
@@ -142,6 +142,12 @@ def _found(files: Sequence[str | Path]) -> Iterator[tuple[str, ModuleType | Brok
         if not path.is_file() or path.suffix != ".py":
             raise UserError(f"The plugin {path} is not a Python file.", "A package comes in as an entry point.")
         yield str(path), _attempt(str(path), partial(_import_file, path))
+
+
+@cache
+def _declared() -> tuple[str, ...]:
+    """Modules that installed packages declare; what is installed while a process runs is the next one's."""
+    return tuple(sorted({point.module for point in entry_points(group=GROUP)}))
 
 
 def _attempt(origin: str, load_module: Callable[[], ModuleType]) -> ModuleType | Broken:

@@ -111,8 +111,7 @@ def _memo(request: Request, seed: int, processes: int) -> Path | None:
         return None
     about = {
         "rsbench": __version__,
-        "packages": _versions(),
-        "cpu": [platform.machine(), _cpu()],
+        **machine(),
         "architecture": weights.architecture_name,
         "kwargs": dict(weights.kwargs),
         "file": None if drawn or file is None else [str(file.resolve()), *stamp(file)],
@@ -139,13 +138,10 @@ def _file_of(request: Request) -> Path | None:
 
 
 @cache
-def _versions() -> dict[str, str]:
-    """Versions of the packages that draw and fill networks."""
+def machine() -> dict[str, Any]:
+    """Versions of the packages that draw and fill networks, and the processor; of a process, found out once."""
     found = {}
     for name in ("torch", "torchvision", "timm", "torchgeo", "detectron2"):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
-    return found
-
-
-_cpu = cache(cpu_name)
+    return {"packages": found, "cpu": [platform.machine(), cpu_name()]}

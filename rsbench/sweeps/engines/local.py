@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import queue
@@ -53,7 +54,8 @@ class LocalEngine:
         self._used: dict[int, list[str]] = {}  # GPUs by job
         self._ended: queue.Queue[Ended] = queue.Queue()
         self._nursery: subprocess.Popen[bytes] | None = None
-        self._forked: set[int] = set()
+        self._orders = itertools.count()  # jobs of two sweeps of one engine may have the same number
+        self._forked: dict[int, int] = {}  # job by order
         self._fault: RunError | None = None
         self._launched: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -118,9 +120,10 @@ class LocalEngine:
         if self._nursery is None or self._nursery.poll() is not None:
             self._nursery = self._start_nursery(job.folder / LOG)
         threads = job.resources.cpus or self.threads
-        self._forked.add(job.number)
-        if not self._order(start=job.number, file=str(job.file), threads=threads, env=environment):
-            self._forked.discard(job.number)
+        order = next(self._orders)
+        self._forked[order] = job.number
+        if not self._order(start=order, file=str(job.file), threads=threads, env=environment):
+            del self._forked[order]
             self._ended.put(Ended(job.number, "The process that starts workers died.", blameless=True))
 
     def _order(self, **order: Any) -> bool:
@@ -157,17 +160,17 @@ class LocalEngine:
             ready = ready or "ready" in message
             if "broken" in message:
                 reasons[message["broken"]] = message["reason"]
-            elif "ended" in message:
-                number, code = message["ended"], message["code"]
-                self._forked.discard(number)
-                interrupted = code == 130
-                self._ended.put(Ended(number, None if interrupted else reasons.pop(number, reason_of_exit(code))))
+            elif "done" in message:
+                self._ended.put(Ended(self._forked.pop(message["done"])))
+            elif "ended" in message and message["ended"] in self._forked:
+                order, code = message["ended"], message["code"]
+                reason = None if code == 130 else reasons.pop(order, reason_of_exit(code))
+                self._ended.put(Ended(self._forked.pop(order), reason))
         why = f"The process that starts workers died. {reason_of_exit(process.wait()) or ''}".strip()
         if not ready and process is self._nursery:
             self._fault = RunError(f"The process that starts workers could not start; {log} says why.", "Mend that.")
-        for number in sorted(self._forked):
-            self._forked.discard(number)
-            self._ended.put(Ended(number, why, blameless=True))
+        for order in list(self._forked):
+            self._ended.put(Ended(self._forked.pop(order), why, blameless=True))
 
     def _launch(self, job: Job, environment: dict[str, str]) -> None:
         """Starts a job of several processes."""
