@@ -152,13 +152,14 @@ method = Method(
 )
 
 
+PLACES = ("record.json", "checkpoint.pt", "features", ".leases", "manifest.json")
 _TOUCHING = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.utime", "shutil.rmtree")
 
 
 def die_somewhere(folder: Path) -> None:
     """Kills this process at an instant that follows from ``folder / "seed"`` and its own number, or not at all.
 
-    Before the n-th time that it touches a file, or after some milliseconds, whatever it does then.
+    Before the n-th time that it touches a file, or one of ``PLACES``, or after some milliseconds, at whatever it does.
     """
     draw = random.Random(f"{(folder / 'seed').read_text()} {os.getpid()}")
     note = os.open(folder / "kills", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -169,7 +170,8 @@ def die_somewhere(folder: Path) -> None:
 
     def count(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal left
-        if event in _TOUCHING and not str(arguments[0]).startswith(("/proc", sys.prefix, sys.base_prefix)):
+        touched = str(arguments[0]) if event in _TOUCHING else "/proc"
+        if not touched.startswith(("/proc", sys.prefix, sys.base_prefix)) and place in touched:
             left -= 1
             if left == 0:
                 die(f"{event} {arguments[0]}")
@@ -178,9 +180,11 @@ def die_somewhere(folder: Path) -> None:
         time.sleep(seconds)
         die(f"after {seconds:.3f} s")
 
-    kind = draw.random()
+    kind, place = draw.random(), ""
     if kind < 0.5:
         left = draw.randint(1, 150)
+        if kind < 0.2:
+            place, left = draw.choice(PLACES), draw.randint(1, 3)
         sys.addaudithook(count)
     elif kind < 0.85:
         threading.Thread(target=wait, args=(draw.uniform(0, 0.9),), daemon=True).start()

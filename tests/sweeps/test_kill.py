@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sweep_numbers import numbers
+from tiny_sweep import PLACES
 
 from rsbench.probing.cache import FeatureCache
 from rsbench.records import Store
@@ -69,7 +70,7 @@ def test_workers_killed_at_any_instant(sweep, environment, tmp_path, monkeypatch
         engine.close()
     kills = (signs / "kills").read_text().splitlines()
     assert len(kills) >= KILLS and rounds >= 3
-    for what in ("after", "record.json", "checkpoint.pt", "features", ".leases", "manifest.json"):
+    for what in ("after", *PLACES):
         assert any(what in kill for kill in kills), f"none hit {what}"
 
 
