@@ -36,9 +36,19 @@ class Engine(Protocol):
     """For people: ``2 processes``, ``SLURM``."""
     slots: int
     """Processes that run at the same time; a job takes ``job.resources.world`` of them."""
+    patience: float
+    """Seconds that jobs get to stop in good order after ``interrupt``."""
 
-    def submit(self, jobs: Sequence[Job]) -> None:
-        """Starts jobs whose files are written. A cluster may queue them."""
+    def submit(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Starts jobs whose files are written. A cluster may queue them.
+
+        Returns:
+            Those that cannot be taken now, as a queue is full or nobody answers: they are for a later try. What is
+            refused for good ends, and ``wait`` says why; the other jobs are left alone.
+        """
+
+    def queued(self, number: int) -> str | None:
+        """Returns the id under which a cluster knows a job that was submitted and has not ended; None without one."""
 
     def wait(self, seconds: float) -> list[Ended]:
         """Returns the jobs that ended since the last call: as soon as there is one, at the latest after ``seconds``.

@@ -48,6 +48,7 @@ class LocalEngine:
         if not hasattr(os, "fork"):
             raise UserError("Sweeps need a system that can fork processes.", "On Windows, use WSL.")
         self.slots = slots
+        self.patience = 30.0
         self.threads = threads or max(1, cores() // slots)
         self.name = f"{slots} GPU{'s' * (slots > 1)}" if gpus else f"{slots} process{'es' * (slots > 1)}"
         self._gpus = list(gpus)
@@ -64,14 +65,19 @@ class LocalEngine:
         """Process from which workers are forked; None before the first."""
         return self._nursery.pid if self._nursery else None
 
-    def submit(self, jobs: Sequence[Job]) -> None:
-        """Starts jobs; there must be slots for them."""
+    def submit(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Starts jobs; there must be slots for them. All are taken."""
         for job in jobs:
             environment = self._environment(job)
             if job.resources.world > 1:
                 self._launch(job, environment)
             else:
                 self._fork(job, environment)
+        return ()
+
+    def queued(self, number: int) -> str | None:
+        """Returns None: nobody queues jobs here."""
+        return None
 
     def wait(self, seconds: float) -> list[Ended]:
         """Returns the jobs that ended since the last call; RunError if workers cannot be started here."""

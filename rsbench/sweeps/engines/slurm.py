@@ -93,6 +93,7 @@ class SubmititEngine:
         logging.getLogger("submitit").setLevel(logging.ERROR)  # it warns whenever sacct does not answer
         self.name = "SLURM" if cluster == "slurm" else "submitit on this machine"
         self.slots = slots
+        self.patience = STOP_SECONDS if cluster == "slurm" else 30.0
         self._submitit = submitit
         self._cluster: Cluster = cluster
         self._folder = (folder / "submitit").absolute()
@@ -104,7 +105,7 @@ class SubmititEngine:
         self._asked = -math.inf
         self._stopping: float | None = None
 
-    def submit(self, jobs: Sequence[Job]) -> None:
+    def submit(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """Submits jobs, as one array those that want the same of a machine.
 
         Raises:
@@ -117,6 +118,12 @@ class SubmititEngine:
         for group in alike.values():
             for start in range(0, len(group), ARRAY):
                 self._submit(group[start : start + ARRAY])
+        return ()
+
+    def queued(self, number: int) -> str | None:
+        """Returns SLURM's id of a job that was submitted and has not ended; None where there is no SLURM."""
+        sent = self._sent.get(number)
+        return str(sent.handle.job_id) if sent is not None and self._cluster == "slurm" else None
 
     def wait(self, seconds: float) -> list[Ended]:
         """Returns the jobs that ended since the last call: as soon as there is one, at the latest after ``seconds``."""
