@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rsbench.errors import RunError
+from rsbench.errors import RunError, UserError
 from rsbench.locks import exclusive
 
 BEAT = 5.0
@@ -63,6 +63,10 @@ class Taken(Exception):
         self.owner = owner
 
 
+class Lost(RunError):
+    """The lease was taken over: somebody else does the same work now."""
+
+
 class Lease:
     """A lease that is held; it is given back by ``release`` or at the end of a ``with``.
 
@@ -92,20 +96,20 @@ class Lease:
         self._thread.start()
 
     def check(self) -> None:
-        """Raises RunError if the lease was taken over: somebody else does the same work now."""
+        """Raises Lost if the lease was taken over: somebody else does the same work now."""
         if self.lost or _read(self.path) != self.owner:
             self.lost = True
-            raise RunError(
+            raise Lost(
                 f"{self.path.name} was taken over by {_read(self.path) or 'another process'}: this one gave no sign of "
                 f"life for {STALE:g} seconds.",
                 "Nothing is lost: the other one goes on.",
             )
 
     def release(self) -> None:
-        """Gives the lease back; nothing happens if it was lost."""
+        """Gives the lease back; nothing happens if it was lost. One that cannot be removed ends with this process."""
         self._released.set()
-        self._thread.join()
-        with suppress(OSError), exclusive(self.path):
+        self._thread.join(BEAT)
+        with suppress(OSError, UserError), exclusive(self.path):
             if _read(self.path) == self.owner:
                 self.path.unlink()
 
@@ -158,11 +162,31 @@ def wait_for(path: Path, poll: float = 0.2) -> Iterator[Lease]:
         return
 
 
-def holder(path: Path) -> Owner | None:
-    """Returns who is at work on it; None if nobody is, or the owner is gone."""
+def holder(path: Path, now: float | None = None) -> Owner | None:
+    """Returns who is at work on it; None if nobody is, or the owner is gone.
+
+    Args:
+        path: of the file.
+        now: seconds of the clock of the file system, as ``clock`` gives them; None is that of this machine, which may
+            be another one.
+    """
     beat = _mtime(path)
     owner = _read(path) if beat is not None else None
-    return None if beat is None or owner is None or _gone(owner, time.time() - beat) else owner
+    age = (time.time() if now is None else now) - (beat or 0.0)
+    return None if beat is None or owner is None or _gone(owner, age) else owner
+
+
+def clock(folder: Path) -> float:
+    """Returns the time by the clock of the file system of ``folder``; by that of this machine if it is read-only."""
+    probe = folder / f".clock-{secrets.token_hex(8)}"
+    try:
+        try:
+            probe.touch()
+            return probe.stat().st_mtime
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError:
+        return time.time()
 
 
 def _gone(owner: Owner | None, age: float) -> bool:

@@ -16,6 +16,10 @@ except ImportError:  # Windows: no lock
     fcntl = None  # type: ignore[assignment]
 
 
+class Busy(UserError):
+    """Somebody else holds a lock, and nobody was to wait for it."""
+
+
 @contextmanager
 def exclusive(target: Path, waiting: str = "", *, busy: str = "") -> Iterator[None]:
     """Holds the lock of ``target``, the file ``.<name>.lock`` beside it; its folder is made.
@@ -29,7 +33,8 @@ def exclusive(target: Path, waiting: str = "", *, busy: str = "") -> Iterator[No
         busy: if given, nobody waits: it is the message of an error.
 
     Raises:
-        UserError: the folder cannot be written, or another process holds the lock and ``busy`` is given.
+        UserError: the folder cannot be written.
+        Busy: another process holds the lock, and ``busy`` is given.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +62,7 @@ def _acquire(path: Path, waiting: str, busy: str) -> int:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if busy:
-                    raise UserError(busy, "Wait until it has ended.") from None
+                    raise Busy(busy, "Wait until it has ended.") from None
                 if waiting:
                     print(waiting, file=sys.stderr)
                     waiting = ""

@@ -93,6 +93,13 @@ roofs = Task(
 )
 
 
+class Mute(Exception):
+    """An error that cannot say why."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
 class Means(Backbone):
     """Embeds an image as the means of 4 x 4 blocks, times weights; ``mood`` says what goes wrong."""
 
@@ -125,6 +132,14 @@ class Means(Backbone):
             if not sign.exists():
                 sign.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        if self.mood == "interrupted":
+            raise KeyboardInterrupt
+        if self.mood == "too large":
+            torch.empty(2**55)
+        if self.mood == "long":
+            raise ValueError("x" * 1_000_000)
+        if self.mood == "mute":
+            raise Mute
         if self.mood == "slow":
             time.sleep(float(os.environ.get("TINY_SECONDS", "0.5")))
         if count := os.environ.get("TINY_COUNT"):
@@ -143,7 +158,10 @@ def _weights(mood: str) -> Weights:
     return Weights(architecture=means, kwargs={"mood": mood}, preprocess=Preprocess(size=64), source=Random())
 
 
-MOODS = ("well", "killed", "raises", "exits", "memory", "nan", "full disk", "killed once", "slow", "never made")
+MOODS = (
+    "well", "killed", "raises", "exits", "memory", "too large", "nan", "full disk", "killed once", "slow", "never made",
+    "interrupted", "long", "mute",
+)  # fmt: skip
 method = Method(
     name="means",
     title="Means",

@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +25,7 @@ from rsbench import __version__
 from rsbench.atomic import write_whole
 from rsbench.checkpoints.fetch import place
 from rsbench.checkpoints.memo import stamp
+from rsbench.datasets.remembered import YOUNG
 from rsbench.environment import cpu_name
 from rsbench.paths import cache_home
 from rsbench.records import canonical_json
@@ -65,28 +67,41 @@ def remembered(request: Request, seed: int, processes: int = 1) -> Foreseen | No
 def foresee(request: Request, seed: int, processes: int = 1) -> Foreseen:
     """Returns what a network tells that is filled with the weights of a request; it is loaded if nobody remembers.
 
+    What else the number depends on is found out anew in any case: torch is there.
+
     Raises:
         UserError: the weights cannot be had, cannot be read, or do not fit.
     """
-    known = remembered(request, seed, processes)
-    if known is not None:
-        return known
-    from rsbench.checkpoints.load import load
     from rsbench.evaluation import evaluation_of
 
-    loaded = load(request.method, request.variant, request.checkpoint, seed, request.accept_licence)
     extra = evaluation_of(request.task.kind).depends(request, processes)
+    known = remembered(request, seed, processes)
+    if known is not None:
+        return replace(known, extra=extra)
+    from rsbench.checkpoints.load import load
+
+    before = _memo(request, seed, processes)
+    loaded = load(request.method, request.variant, request.checkpoint, seed, request.accept_licence)
     found = Foreseen(loaded.digest, json.loads(json.dumps(dict(loaded.kwargs))), extra)
-    remember(request, seed, processes, found)
+    if before == _memo(request, seed, processes) and not _is_young(_file_of(request)):
+        remember(request, seed, processes, found)
     return found
 
 
 def remember(request: Request, seed: int, processes: int, found: Foreseen) -> None:
-    """Notes what a network told; a cache that cannot be written is no fault of the run."""
+    """Notes what a network told; a cache that cannot be written is no fault of a run."""
     file = _memo(request, seed, processes)
     if file is not None:
         with suppress(OSError):
             write_whole(file, json.dumps(asdict(found)), sync=False)
+
+
+def disown(request: Request, seed: int, processes: int) -> None:
+    """Forgets what is known of a request, which has shown to be wrong."""
+    file = _memo(request, seed, processes)
+    if file is not None:
+        with suppress(OSError):
+            file.unlink()
 
 
 def forget() -> int:
@@ -103,11 +118,16 @@ def _folder() -> Path:
 
 
 def _memo(request: Request, seed: int, processes: int) -> Path | None:
-    """Returns the file that holds what is known; None where it cannot be told, as the file of weights is not there."""
+    """Returns the file that holds what is known; None where nothing may be remembered.
+
+    That is: the file of weights is not there; or code of a plugin makes or fills the network, and nothing here would
+    tell that it was edited.
+    """
     weights = request.method.weights(request.variant)
-    drawn = request.checkpoint is None and isinstance(weights.source, Random)
-    file = request.checkpoint or _file_of(request)
-    if not drawn and (file is None or not file.is_file()):
+    drawn = _is_drawn(request)
+    file = _file_of(request)
+    own = isinstance(weights.architecture, str) and all(isinstance(layout, str) for layout in weights.layouts)
+    if not own or (not drawn and (file is None or not file.is_file())):
         return None
     about = {
         "rsbench": __version__,
@@ -115,7 +135,7 @@ def _memo(request: Request, seed: int, processes: int) -> Path | None:
         "architecture": weights.architecture_name,
         "kwargs": dict(weights.kwargs),
         "file": None if drawn or file is None else [str(file.resolve()), *stamp(file)],
-        "layouts": [getattr(layout, "name", layout) for layout in weights.layouts],
+        "layouts": list(weights.layouts),
         "rules": [list(weights.prefixes), list(weights.drop), list(weights.resize)],
         "sha256": None if request.checkpoint else weights.sha256,
         "seed": seed if drawn else None,
@@ -129,12 +149,26 @@ def _memo(request: Request, seed: int, processes: int) -> Path | None:
     return _folder() / f"{hashlib.sha256(canonical_json(about).encode()).hexdigest()[:32]}.json"
 
 
+def _is_drawn(request: Request) -> bool:
+    return request.checkpoint is None and isinstance(request.method.weights(request.variant).source, Random)
+
+
 def _file_of(request: Request) -> Path | None:
-    """Where the file of the method's own weights lies on this machine, once it is there."""
+    """Where the file of the weights lies on this machine, once it is there; None for weights that are drawn."""
+    if request.checkpoint is not None:
+        return request.checkpoint
     source = request.method.weights(request.variant).source
     if isinstance(source, Shipped):
         return Path(str(resources.files(source.package) / source.file))
     return place(request.method_id, source) if isinstance(source, Url | ByHand) else None
+
+
+def _is_young(file: Path | None) -> bool:
+    """Whether a file was touched a moment ago: it may be touched again in the same tick, which no stamp would tell."""
+    if file is None:
+        return False
+    found = file.stat()
+    return max(found.st_mtime_ns, found.st_ctime_ns) > time.time_ns() - YOUNG
 
 
 @cache

@@ -22,7 +22,6 @@ class Surroundings:
         download: fetch datasets that are not there.
         accept_licence: accept the terms of weights.
         retry_failed: cells whose record says that they failed are made again.
-        command: that the user gave, for the records.
     """
 
     results: str
@@ -30,7 +29,6 @@ class Surroundings:
     download: bool = False
     accept_licence: bool = False
     retry_failed: bool = False
-    command: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

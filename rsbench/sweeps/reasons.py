@@ -9,6 +9,8 @@ from rsbench.records.characters import visible
 
 _MEMORY = "Nothing was made smaller by itself: give more memory, or change batch_size or precision."
 
+_LONGEST = 400  # characters
+
 
 def reason_of(error: BaseException) -> str:
     """Returns what ``error`` says, with its remedy where it has one; the type is named where rsbench did not raise it.
@@ -18,7 +20,10 @@ def reason_of(error: BaseException) -> str:
     >>> reason_of(ValueError("no such band\\nat all"))
     'ValueError: no such band'
     """
-    first = next(iter(str(error).splitlines()), "")
+    try:
+        first = next(iter(str(error).splitlines()), "")[:_LONGEST]
+    except Exception:  # a plugin's own
+        first = "(it cannot say why)"
     if isinstance(error, RsbenchError):
         text = f"{error.message} {error.hint}".strip()
     elif isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate" in first:
@@ -28,7 +33,8 @@ def reason_of(error: BaseException) -> str:
         text = f"{where}{error.strerror or error}."
     else:
         text = f"{type(error).__name__}: {first}" if first else f"{type(error).__name__}."
-    return visible(" ".join(text.split()))
+    text = visible(" ".join(text[: 4 * _LONGEST].split()))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... (its log has all of it)"
 
 
 def reason_of_exit(code: int) -> str | None:

@@ -66,10 +66,10 @@ class Reporter:
         if total != self.total or done < self.done:  # another stretch: training, then predicting
             self.started = now
         self.done, self.total = done, total
-        if note:
-            self.note = note
-            print(note, flush=True)
+        self.note = note or self.note
         if now - self.last >= _SECONDS or note:
             self.last = now
             with suppress(OSError):  # a disk that is full stops no training: what must be written says so itself
+                if note:
+                    print(note, flush=True)
                 write_now(self.file, Now(self.cell, done, total, self.note, self.started, now))

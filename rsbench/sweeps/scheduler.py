@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from rsbench.leases import holder
+from rsbench.leases import clock, holder
 from rsbench.records import Store
 from rsbench.sweeps.cell import Cell
 from rsbench.sweeps.engines import Ended, Engine
-from rsbench.sweeps.events import Event, Reader, State, append
+from rsbench.sweeps.events import ENDED, Event, Reader, State, append
 from rsbench.sweeps.folder import SweepFolder
 from rsbench.sweeps.job import Job, Surroundings, group
+from rsbench.sweeps.reasons import reason_of
 from rsbench.sweeps.standing import Standing, standing_of
 from rsbench.sweeps.worker import LEASES
 
@@ -22,7 +23,8 @@ TICK = 0.25
 """Seconds between two looks at what running cells tell."""
 _ELSEWHERE = 2.0
 """Seconds between two looks at cells that others are at work on."""
-_ENDED = ("done", "reused", "failed")
+_LONGEST = 60.0
+"""Seconds that pass at most before a cell, or a job that an engine could not take, is tried again."""
 
 
 class Scheduler:
@@ -53,10 +55,13 @@ class Scheduler:
         self.queue: list[Job] = []
         self.running: dict[int, Job] = {}
         self.readers: dict[int, Reader] = {}
-        self.elsewhere: dict[str, tuple[Cell, str | None]] = {}  # cells at work in other sweeps, with their runs
+        self.elsewhere: dict[str, tuple[Cell, str | None, float]] = {}  # cells at work in other sweeps: run, since
         self.tried: set[str] = set()  # cells whose process was ended once by no fault of theirs
         self.number = 0
         self._looked = 0.0
+        self._pauses: dict[str, float] = {}  # seconds before a cell that was elsewhere is tried again, by key
+        self._pause = 0.0  # after the engine could not take a job
+        self._again = 0.0  # when it is asked again
 
     def run(self, standings: Mapping[str, Standing]) -> None:
         """Does what is left to do.
@@ -72,7 +77,7 @@ class Scheduler:
             standing = standings[cell.key]
             if standing.state == "done":
                 self._tell(cell.key, "reused", run=standing.run)
-            elif standing.state == "failed" and not self.around.retry_failed:
+            elif standing.state == "contradicted" or (standing.state == "failed" and not self.around.retry_failed):
                 self._tell(cell.key, "failed", run=standing.run, reason=standing.why, earlier=True)
             else:
                 left.append(cell)
@@ -106,23 +111,48 @@ class Scheduler:
     def _submit(self) -> None:
         """Hands over the jobs for which there are slots: first those whose features nobody is computing now."""
         free = self.engine.slots - sum(job.resources.world for job in self.running.values())
+        if free <= 0 or time.monotonic() < self._again:
+            return
         busy = {_images(job) for job in self.running.values()}
         chosen: list[Job] = []
         for wanted in (False, True):
-            for job in list(self.queue):
+            rest = []
+            for job in self.queue:
                 need = job.resources.world
                 fits = need <= free or (not self.running and not chosen)  # one that never fits alone must still run
                 if fits and (_images(job) in busy) is wanted:
-                    self.queue.remove(job)
                     chosen.append(job)
                     busy.add(_images(job))
                     free -= need
-        for job in chosen:
-            job.write()
+                else:
+                    rest.append(job)
+            self.queue = rest
+        if chosen:
+            self._hand_over(chosen)
+
+    def _hand_over(self, jobs: Sequence[Job]) -> None:
+        """Gives jobs to the engine; those that it cannot take now are kept, those that cannot be written fail."""
+        written = []
+        for job in jobs:
+            try:
+                job.write()
+                written.append(job)
+            except OSError as error:
+                for cell in job.cells:
+                    self._tell(cell.key, "failed", reason=reason_of(error))
+        for job in written:
             self.running[job.number] = job
             self.readers[job.number] = Reader(job.file.with_suffix(".jsonl"))
-        if chosen:
-            self.engine.submit(chosen)
+        later = self.engine.submit(written) if written else ()
+        for job in later:
+            del self.running[job.number], self.readers[job.number]
+            self.queue.insert(0, job)
+        self._pause = min(_LONGEST, max(1.0, 2 * self._pause)) if later else 0.0
+        self._again = time.monotonic() + self._pause
+        for job in written:
+            queued = self.engine.queued(job.number)
+            for cell in job.cells if queued and job.closing is None else ():
+                self._tell(cell.key, "waiting", job=job.number, queued=queued)
 
     def _read(self) -> None:
         for number in list(self.running):
@@ -135,14 +165,19 @@ class Scheduler:
                 continue
             self.states[event.cell] = event.state
             if event.state == "elsewhere":
-                self.elsewhere[event.cell] = cells[event.cell], event.facts.get("run")
+                self.elsewhere[event.cell] = cells[event.cell], event.facts.get("run"), time.monotonic()
 
     def _ended(self, ended: Ended) -> None:
         """Sees to the cells of a job whose process has ended: those without an end failed, or never began."""
+        if ended.number not in self.running:
+            return
         self._read_job(ended.number)
         job = self.running.pop(ended.number)
         del self.readers[ended.number]
-        left = [cell for cell in job.cells if self.states[cell.key] not in (*_ENDED, "elsewhere", "interrupted")]
+        for cell in job.cells:
+            if self.states[cell.key] == "interrupted":  # by somebody else: this sweep goes on
+                self._tell(cell.key, "failed", reason="Its process was interrupted, and not by this sweep.")
+        left = [cell for cell in job.cells if self.states[cell.key] not in (*ENDED, "elsewhere")]
         if job.closing or not left:
             return
         if ended.blameless and not self.tried.intersection(cell.key for cell in left):
@@ -151,7 +186,8 @@ class Scheduler:
             return
         begun = [cell for cell in left if self.states[cell.key] == "running"]
         reason = ended.reason or "Its process ended without a word."
-        died = begun or left  # before the first one began: what is wrong is wrong for all
+        ended_well = ended.reason is None and len(left) < len(job.cells)
+        died = begun or ([] if ended_well else left)  # before the first one began: what is wrong is wrong for all
         for cell in died:
             self._tell(cell.key, "failed", reason=reason, log=str(job.log(cell)))
         self._close(died, reason)
@@ -169,14 +205,19 @@ class Scheduler:
         if not self.elsewhere or time.monotonic() - self._looked < _ELSEWHERE:
             return
         self._looked = time.monotonic()
+        leases = Path(self.around.results) / LEASES
+        now = clock(leases)
         again = []
-        for key, (cell, run) in list(self.elsewhere.items()):
+        for key, (cell, run, since) in list(self.elsewhere.items()):
             standing = standing_of(self.store, run) if run else None
             if standing is not None and standing.state == "done":
                 self._tell(key, "reused", run=run)
-            elif run is not None and holder(Path(self.around.results) / LEASES / run) is not None:
+            elif run is not None and holder(leases / run, now) is not None:
                 continue
+            elif time.monotonic() - since < self._pauses.get(key, 0.0):
+                continue  # it was tried a moment ago, and somebody was at work after all
             else:
+                self._pauses[key] = min(_LONGEST, max(_ELSEWHERE, 2 * self._pauses.get(key, 0.0)))
                 again.append(cell)
             del self.elsewhere[key]
         self._enqueue(again, {cell.key: "whoever was at work on it has stopped" for cell in again})
@@ -184,17 +225,18 @@ class Scheduler:
     def _stop(self) -> None:
         """Stops all jobs in good order, and hears what became of their cells."""
         self.queue.clear()
+        cells = [cell for job in self.running.values() for cell in job.cells]
         self.engine.interrupt()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + self.engine.patience
         while self.running and time.monotonic() < deadline:
             for ended in self.engine.wait(TICK):
-                self._read_job(ended.number)
-                del self.running[ended.number]
+                if ended.number in self.running:
+                    self._read_job(ended.number)
+                    del self.running[ended.number]
             self.look()
-        for job in self.running.values():
-            for cell in job.cells:
-                if self.states[cell.key] == "running":
-                    self._tell(cell.key, "interrupted")
+        for cell in cells:
+            if self.states[cell.key] == "running":
+                self._tell(cell.key, "interrupted")
 
     def _tell(self, key: str, state: State, **facts: object) -> None:
         self.states[key] = state

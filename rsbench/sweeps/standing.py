@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from rsbench.errors import UserError
@@ -15,6 +17,7 @@ from rsbench.records.identity import run_id
 from rsbench.records.text import check_sealed
 
 _ID = re.compile(r'"id":\s*"([0-9a-f]{16})"')
+_END = b"PAR1"
 _SHOWN = 4  # differences of an earlier record that are named
 
 
@@ -24,12 +27,13 @@ class Standing:
 
     Attributes:
         state: ``done``: a complete record with an equal run id; ``failed`` or ``interrupted``: such a record that says
-            so; ``absent``: none; ``unknown``: it cannot be told before data or weights are there.
+            so; ``absent``: none; ``unknown``: it cannot be told before data or weights are there; ``contradicted``:
+            several records of the run that differ, so that another one would not help.
         run: id of the run, where it is known.
         why: there is nothing to reuse, or the run failed; empty for ``done``.
     """
 
-    state: Literal["done", "failed", "interrupted", "absent", "unknown"]
+    state: Literal["done", "failed", "interrupted", "absent", "unknown", "contradicted"]
     run: str | None
     why: str
 
@@ -69,7 +73,7 @@ class Standings:
             try:
                 self.store.trusted(run)
             except UserError as error:
-                return Standing("absent", run, error.message)
+                return Standing("contradicted", run, str(error).replace("\n ", ""))
         return standing_of(self.store, run, self._texts[run])
 
     def _nearest(self, identity: Mapping[str, Any]) -> str:
@@ -111,13 +115,23 @@ def standing_of(store: Store, run: str, text: str | None = None) -> Standing:
         return Standing("absent", run, error.message)
     if head.get("id") != run:
         return Standing("absent", run, f"The folder {run} holds the run {head.get('id')}.")
-    lost = [name for name in head.get("files", {}) if not (store.folders.path(run) / name).is_file()]
+    lost = [name for name in head.get("files", {}) if not _is_whole(store.folders.path(run) / name)]
     if lost:
-        return Standing("absent", run, f"The folder {run} has no {' and no '.join(lost)} any more.")
+        return Standing("absent", run, f"The folder {run} has no whole {' and '.join(lost)} any more.")
     if head.get("status") == "done":
         return Standing("done", run, "")
     state = "failed" if head.get("status") == "failed" else "interrupted"
     return Standing(state, run, str(head.get("reason")))  # type: ignore[arg-type]
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a Parquet file is there and has an end; that its digest is right, `rsbench verify` says."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(-len(_END), os.SEEK_END)
+            return stream.read() == _END
+    except OSError:
+        return False
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], where: str = "") -> list[str]:

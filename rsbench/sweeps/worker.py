@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rsbench.errors import RsbenchError
-from rsbench.leases import Lease, Taken
+from rsbench.leases import Lease, Lost, Taken
+from rsbench.locks import Busy
 from rsbench.plugins import load
 from rsbench.ranks import ranks
 from rsbench.records import Record, Store, run_id, utc_now
@@ -23,7 +24,7 @@ from rsbench.spec import Chosen, choose
 from rsbench.sweeps.cell import Cell
 from rsbench.sweeps.commands import command_of, given
 from rsbench.sweeps.events import Event, State, append
-from rsbench.sweeps.foresight import Foreseen, foresee, remember
+from rsbench.sweeps.foresight import Foreseen, disown, foresee
 from rsbench.sweeps.job import Job
 from rsbench.sweeps.reasons import reason_of
 from rsbench.sweeps.report import Reporter, output_kept, output_to
@@ -67,13 +68,14 @@ class _Worker:
         self.around = job.surroundings
         self.several = job.resources.world > 1
         self.first = ranks().first
-        self.store = Store(self.around.results)
+        self.store = _LeasedStore(self)
         self.events = job.file.with_suffix(".jsonl")
         self.report = Reporter(job.file.with_suffix(".now") if self.first else None)
         self.open = list(job.cells)  # that have no end yet
         self.running: Cell | None = None
         self.foreseen: dict[int, Foreseen] = {}
         self.leases: dict[int, Lease] = {}
+        self.unsaid: OSError | None = None  # why an event could not be written
 
     def work(self) -> None:
         from rsbench.devices import pick_device
@@ -100,6 +102,8 @@ class _Worker:
             else:
                 for cell in cells:
                     self._fail(cell, self.job.closing)
+        if self.unsaid is not None:
+            raise self.unsaid
 
     def interrupted(self) -> None:
         """Tells it of the cell that was at work; the others of the job have not begun."""
@@ -164,19 +168,29 @@ class _Worker:
 
         left = list(cells)
         while left:
-            self._begin(left[0])
             seeds = [cell.seed for cell in left]
             arguments, command = given(self.chosen, seeds), command_of(self.chosen, seeds, self.around)
-            try:
-                for record, _ in run(self.request, seeds, self.store, arguments, command):
-                    self._record(left.pop(0), record)
-                    if left:
-                        self._begin(left[0])
-                return
-            except Exception as error:
-                if self.several:
-                    raise
-                self._fail(left.pop(0), _explain(error))
+            runs = run(self.request, seeds, self.store, arguments, command)
+            while left:
+                cell = left[0]
+                self._begin(cell)
+                try:
+                    record, _ = next(runs)
+                except StopIteration:  # this process only takes part: the first one has all the records
+                    return
+                except Exception as error:
+                    if self.several:
+                        raise
+                    self._break(left.pop(0), error)
+                    break  # the evaluation is at its end; the rest get one of their own
+                self._record(left.pop(0), record)
+
+    def _break(self, cell: Cell, error: Exception) -> None:
+        """Tells what became of a cell that did not come to its end."""
+        if isinstance(error, Lost | Busy):
+            self._end(cell, "elsewhere", run=self._expected(cell), owner=_explain(error))
+        else:
+            self._fail(cell, _explain(error))
 
     def _begin(self, cell: Cell, note: str = "") -> None:
         """Tells that a cell is at work from now on."""
@@ -195,10 +209,7 @@ class _Worker:
         expected = self._expected(cell)
         if record.id != expected:
             print(f"The run was expected to be {expected}, and is {record.id}.", file=sys.stderr)
-            told = self.request.identity(cell.seed, {}, {})
-            extra = {key: value for key, value in record.identity.items() if key not in told}
-            found = Foreseen(record.identity["weights"], record.identity["kwargs"], extra)
-            remember(self.request, cell.seed, cell.resources.world, found)
+            disown(self.request, cell.seed, cell.resources.world)
         facts: dict[str, Any] = {"run": record.id, "seconds": record.timings.get("total")}
         if record.status == "done":
             rank = self.chosen.task.rank
@@ -231,10 +242,27 @@ class _Worker:
             self.open.remove(cell)
             if self.first:
                 known = {key: value for key, value in facts.items() if value is not None}
-                append(self.events, Event(cell.key, state, facts=known))
+                try:
+                    append(self.events, Event(cell.key, state, facts=known))
+                except OSError as error:  # a full disk: the others go on, and the end of this process tells
+                    self.unsaid = error
         lease = self.leases.pop(cell.seed, None)
         if lease is not None:
             lease.release()
+
+
+class _LeasedStore(Store):
+    """The store, in which nothing is written for a run that somebody else has taken over."""
+
+    def __init__(self, worker: _Worker) -> None:
+        super().__init__(worker.around.results)
+        self.worker = worker
+
+    def write(self, record: Record, *others: Any, **more: Any) -> Path:
+        lease = self.worker.leases.get(record.seed)
+        if lease is not None:
+            lease.check()
+        return super().write(record, *others, **more)
 
 
 def _explain(error: BaseException) -> str:
