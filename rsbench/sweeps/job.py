@@ -40,6 +40,7 @@ class Job:
         folder: of the sweep; it holds ``jobs/<number>.json`` and what the job leaves beside it.
         cells: in order.
         surroundings: of the sweep.
+        explain: why an earlier record does not count is to be found out; nobody knew the ids of the runs before.
         closing: reason of a failure that is written for the cells in place of running them: their process died.
     """
 
@@ -47,6 +48,7 @@ class Job:
     folder: Path
     cells: tuple[Cell, ...]
     surroundings: Surroundings
+    explain: bool = False
     closing: str | None = None
 
     @property
@@ -69,6 +71,7 @@ class Job:
             "number": self.number,
             "cells": [cell.facts() for cell in self.cells],
             "surroundings": vars(self.surroundings),
+            "explain": self.explain,
             "closing": self.closing,
         }
         write_whole(self.file, json.dumps(content, indent=1) + "\n", sync=False)
@@ -83,6 +86,7 @@ class Job:
             folder=file.parent.parent,
             cells=tuple(map(Cell.of, content["cells"])),
             surroundings=Surroundings(**{**around, "plugins": tuple(around["plugins"])}),
+            explain=content["explain"],
             closing=content["closing"],
         )
 

@@ -56,6 +56,7 @@ class Scheduler:
         self.running: dict[int, Job] = {}
         self.readers: dict[int, Reader] = {}
         self.elsewhere: dict[str, tuple[Cell, str | None, float]] = {}  # cells at work in other sweeps: run, since
+        self.unknown: set[str] = set()  # cells of which it was not known before whether they are there
         self.tried: set[str] = set()  # cells whose process was ended once by no fault of theirs
         self.number = 0
         self._looked = 0.0
@@ -73,6 +74,7 @@ class Scheduler:
             KeyboardInterrupt: after all workers have stopped in good order.
         """
         left = []
+        self.unknown = {key for key, standing in standings.items() if standing.state == "unknown"}
         for cell in self.folder.cells:
             standing = standings[cell.key]
             if standing.state == "done":
@@ -97,7 +99,10 @@ class Scheduler:
     def _enqueue(self, cells: Sequence[Cell], why: Mapping[str, str]) -> None:
         """Makes jobs of cells, the longest first, those of unknown length before them; ``why`` they are run, by key."""
         for members in group(cells, self.together):
-            job = Job(number=self.number, folder=self.folder.path, cells=members, surroundings=self.around)
+            unknown = any(cell.key in self.unknown for cell in members)
+            job = Job(
+                number=self.number, folder=self.folder.path, cells=members, surroundings=self.around, explain=unknown
+            )
             self.queue.append(job)
             self.number += 1
             for cell in members:

@@ -28,7 +28,7 @@ from rsbench.sweeps.foresight import Foreseen, disown, foresee
 from rsbench.sweeps.job import Job
 from rsbench.sweeps.reasons import reason_of
 from rsbench.sweeps.report import Reporter, output_kept, output_to
-from rsbench.sweeps.standing import standing_of
+from rsbench.sweeps.standing import Standings, standing_of
 
 LEASES = ".leases"
 """In the folder of all runs: who is at work on which run."""
@@ -146,7 +146,17 @@ class _Worker:
             self.leases[cell.seed] = stack.enter_context(lease)
             if not self._superfluous(cell, run):  # somebody may have finished it before the lease was ours
                 cells.append(cell)
+        if self.job.explain and cells:
+            self._say_why(cells)
         return cells
+
+    def _say_why(self, cells: list[Cell]) -> None:
+        """Tells why earlier records do not count, which could not be told before these weights were loaded."""
+        runs = Standings(Store(self.around.results))
+        for cell in cells:
+            why = runs.of(self.foreseen[cell.seed].identity(self.request, cell.seed)).why
+            if why:
+                append(self.events, Event(cell.key, "running", facts={"reason": why, "pid": os.getpid()}))
 
     def _expected(self, cell: Cell) -> str:
         """The id that the run of a cell will have."""

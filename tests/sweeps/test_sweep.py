@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import ExitStack
 
+import pytest
 from sweep_numbers import numbers, only
 
 from rsbench.evaluation import run as evaluate
@@ -24,6 +25,10 @@ BOTH = {"methods": "means/well,random/nano", "tasks": "tiny-scenes", "protocol":
 
 def states(state):
     return {one.cell.name: one.state for one in state.cells.values()}
+
+
+def said(state):
+    return "".join(file.read_text() for file in (state.folder.events, *state.folder.jobs()))
 
 
 def test_a_sweep_makes_what_single_runs_make_and_a_second_one_makes_nothing(sweep, registry, tmp_path):
@@ -54,13 +59,13 @@ def test_the_record_of_a_cell_has_a_command_that_makes_it(sweep, registry, tmp_p
     assert record.changed == {"epochs": 21}
 
 
-def test_a_run_that_differs_is_not_reused_and_it_is_said_in_what(sweep, tmp_path):
-    sweep(protocol="paper")
-    state = sweep(protocol="paper", changes={"epochs": "21"})
+@pytest.mark.parametrize("method", ["random/nano", "means/well"])
+def test_a_run_that_differs_is_not_reused_and_it_is_said_in_what(sweep, tmp_path, method):
+    sweep(method, protocol="paper")
+    state = sweep(method, protocol="paper", changes={"epochs": "21"})
     [cell] = state.cells.values()
     assert cell.state == "done"
-    events = state.folder.events.read_text()
-    assert "settings.epochs is 20, not 21" in events
+    assert "settings.epochs is 20, not 21" in said(state)
     assert len(Store(tmp_path / "runs").ids()) == 2
 
 
@@ -71,7 +76,7 @@ def test_a_record_that_was_damaged_is_made_again(sweep, tmp_path):
     file.write_text(file.read_text().replace('"seed": 0', '"seed":  0').replace("tiny", "tinY", 1))
     state = sweep(protocol="paper")
     assert list(states(state).values()) == ["done"]
-    assert "changed after it was written" in state.folder.events.read_text()
+    assert "changed after it was written" in said(state)
     predictions = tmp_path / "runs" / only(tmp_path / "runs").id / "predictions.parquet"
     for damage in (predictions.unlink, lambda: os.truncate(predictions, 100)):
         damage()
