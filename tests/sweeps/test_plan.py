@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rsbench import __version__
 from rsbench.plugins import Registry, load
 from rsbench.records import Store
 from rsbench.sources import Url
@@ -56,7 +57,7 @@ def test_seeds_of_a_row_collapse(registry, store):
         "  random/nano  seeds 0-4: 1 done, 1 failed earlier, 1 interrupted earlier, 2 to do; time unknown",
         "      seed 1: The loss is not finite.",
     ]
-    assert "Time: unknown in 2 processes." in lines
+    assert "Time: unknown; nothing like this has been run yet." in lines
     assert "Memory: unknown." in lines
     again = make_plan(suite, stand, store, slots=2, retry_failed=True)
     assert len(again.todo) == len(plan.todo) + 1 == 6
@@ -74,12 +75,14 @@ def test_what_was_measured_is_told(registry, store):
     stand = {cell.key: standing("unknown" if cell.seed < 2 else "absent") for cell in suite.cells}
     plan = make_plan(suite, stand, store, slots=2)
     text = plan_text(plan)
-    each = "about 30 s each, 512 MiB of memory (the same method and settings, an unknown device)"
+    each = "about 30 s each and features of unknown time, 512 MiB of memory"
+    each += " (the same method and settings, an unknown device)"
     assert f"  ctxmim/nano  seeds 0-3: 3 to do, 1 not known yet; {each}" in text
-    assert "Time: about 60 s in 2 processes." in text
+    assert "Time: at least 60 s in 2 processes, without 1 set of features of unknown time." in text
+    assert "For 1 cell there is a record; whether it counts is seen when its weights are loaded." in text
     assert re.search(r"Memory: 1\.0 GiB at worst, [\d.]+ GiB at hand", text)
     assert re.search(
-        rf"Disk at {store.root} and \S+: [\d.]+ KiB of runs and checkpoints, \d+ GiB free, not counting 1 set of", text
+        rf"Disk at {store.root} and \S+: [\d.]+ KiB of runs and checkpoints, \d+ GiB free, without 1 set of", text
     )
 
 
@@ -87,10 +90,11 @@ def test_too_little_room_is_told(registry, store, monkeypatch):
     monkeypatch.setattr("rsbench.sweeps.plans.plan.available_memory", lambda: 1 << 20)
     monkeypatch.setattr("rsbench.sweeps.plans.plan._free", lambda folder: 3)
     suite = from_options("ctxmim", "eurosat", registry, protocol="knn", data="demo")
-    store.write(_made_up.make(protocol="knn", data="demo", timings={"total": 1.0}, cost={"peak_memory_mib": 2.0}))
+    facts = {"timings": {"total": 1.0}, "cost": {"peak_memory_mib": 2.0}, "weights": {"architecture": "nano"}}
+    store.write(_made_up.make(protocol="knn", data="demo", **facts))
     text = plan_text(make_plan(suite, {cell.key: standing() for cell in suite.cells}, store, slots=1))
     assert "2.0 MiB at worst, 1.0 MiB at hand; this is too little." in text
-    assert "3 B free; this is too little, not counting 1 set of features" in text
+    assert "3 B free; this is too little, without 1 set of features" in text
 
 
 def test_what_is_missing_is_told_with_its_remedy(registry, store):
@@ -98,7 +102,7 @@ def test_what_is_missing_is_told_with_its_remedy(registry, store):
     plan = make_plan(suite, {cell.key: standing("unknown") for cell in suite.cells}, store, slots=2)
     text = plan_text(plan)
     assert len(plan.stopped) == len(suite.cells) == 40
-    assert "Nothing can be run as long as this is missing:" in text
+    assert "Nothing can run yet. Missing:" in text
     assert re.search(r"EuroSAT is not at \S+ \(20 cells cannot run\)\. --download fetches it", text)
     assert "ctxmim/swin_b has no public weights (2 cells cannot run). Make them with: rsbench pretrain" in text
     assert "The weights of cmid/resnet50 have terms: " in text
@@ -133,7 +137,8 @@ def test_the_plan_for_programs_has_every_cell(registry, store):
     assert {need["what"] for need in facts["needs"]} == {
         "ctxmim/swin_b has no public weights.", "simmim-rs/swin_b has no public weights.",
     }  # fmt: skip
-    assert (facts["suite"], facts["slots"]) == ("table5", 3)
+    assert (facts["suite"], facts["slots"], facts["where"]) == ("table5", 3, "here")
+    assert (facts["schema_version"], facts["rsbench"], facts["left_out"]) == (1, __version__, 0)
 
 
 def test_nothing_left(registry, store):
@@ -159,3 +164,45 @@ def test_what_others_wrote_cannot_rewrite_the_screen(registry, store):
     suite = from_options("ctxmim", "eurosat", registry, data="demo")
     stand = {cell.key: standing("failed", "\x1b[2Jgone") for cell in suite.cells}
     assert "\x1b" not in plan_text(make_plan(suite, stand, store, slots=1))
+
+
+def test_what_a_row_lacks_and_broken_folders_are_told(registry, store):
+    (store.root / "half").mkdir(parents=True)
+    suite = load_suite("table1", registry)
+    text = plan_text(make_plan(suite, {cell.key: standing("unknown") for cell in suite.cells}, store, slots=2))
+    assert re.search(r"  ctxmim/swin_b +seed 0: cannot run here: no data, no weights\n", text)
+    assert re.search(r"  cmid/resnet50 +seed 0: cannot run here: no data, no accepted terms\n", text)
+    assert f"Left out: 1 folder of {store.root}; rsbench doctor says why.\n" in text
+
+
+def test_large_numbers_have_commas(registry, store):
+    suite = from_options("random/nano", "eurosat", registry, seeds="0-1199", protocol="knn", data="demo")
+    text = plan_text(make_plan(suite, {cell.key: standing() for cell in suite.cells}, store, slots=2))
+    assert "1,200 cells, 1,200 to do." in text and "Whether" not in text and "For " not in text
+
+
+def test_records_that_contradict_each_other_are_never_run(registry, store):
+    suite = from_options("ctxmim", "eurosat", registry, protocol="knn", data="demo")
+    stand = {cell.key: standing("contradicted", "two of them") for cell in suite.cells}
+    for retry in (False, True):
+        plan = make_plan(suite, stand, store, slots=1, retry_failed=retry)
+        assert not plan.todo
+        assert "seed 0: failed earlier\n      seed 0: two of them" in plan_text(plan)
+
+
+def test_a_cluster_is_not_this_machine(registry, store, monkeypatch):
+    monkeypatch.setattr("rsbench.sweeps.plans.plan.available_memory", lambda: 1)
+    resources = {"processes": 2, "memory": 1}
+    suite = from_options("ctxmim", "eurosat", registry, seeds="0-3", protocol="knn", data="demo", resources=resources)
+    facts = {"timings": {"total": 100.0}, "cost": {"peak_memory_mib": 2048.0}, "weights": {"architecture": "nano"}}
+    store.write(_made_up.make(protocol="knn", data="demo", **facts))
+    stand = {cell.key: standing() for cell in suite.cells}
+    text = plan_text(make_plan(suite, stand, store, slots=None, where="cluster"))
+    assert "Time: at least 6.7 min of work; when it is done depends on the queue, without" in text
+    assert "Memory: 4.0 GiB on a node for a job; 4 cells asked for less." in text and "at hand" not in text
+    plan = make_plan(suite, stand, store, slots=2, where="cluster")
+    assert "Time: at least 3.3 min in 2 jobs at once, after the queue, without" in plan_text(plan)
+    assert plan.facts()["available_memory"] is None
+    own = from_options("ctxmim", "eurosat", registry, protocol="knn", data="demo")
+    text = plan_text(make_plan(own, {cell.key: standing() for cell in own.cells}, store, slots=2, where="cluster"))
+    assert "Memory: 2.0 GiB on a node for a job; resources.memory is not given, so the cluster decides." in text

@@ -21,6 +21,7 @@ class Need:
     """Something that cells need.
 
     Attributes:
+        lacks: it, in a word or two: ``data``, ``weights``, ``accepted terms``.
         what: is missing, in a sentence.
         remedy: in a sentence.
         cells: keys of those that need it.
@@ -29,6 +30,7 @@ class Need:
         size: of that file, bytes; None where it is not known.
     """
 
+    lacks: str
     what: str
     remedy: str
     cells: tuple[str, ...]
@@ -78,12 +80,12 @@ def _dataset(task: Task, cells: list[Cell], download: bool) -> Iterator[Need]:
     if filled(root):
         return
     if download and task.download is not None:
-        yield Need(f"{task.title} is fetched to {root}.", "", _keys(cells), stops=False)
+        yield Need("data", f"{task.title} is fetched to {root}.", "", _keys(cells), stops=False)
         return
     get = f"--download fetches it, or get it from {task.url}" if task.download else f"Get it from {task.url}"
     prepare = f", then run rsbench data prepare --task {task.name}" if task.prepare else ""
     elsewhere = "; --data names another folder, RSBENCH_DATA that of all datasets."
-    yield Need(f"{task.title} is not at {root}.", f"{get}{prepare}{elsewhere}", _keys(cells), stops=True)
+    yield Need("data", f"{task.title} is not at {root}.", f"{get}{prepare}{elsewhere}", _keys(cells), stops=True)
 
 
 def filled(folder: Path) -> bool:
@@ -100,18 +102,25 @@ def _weights(one: Chosen, cells: list[Cell], accept_licence: bool) -> Iterator[N
     if found == READY:
         return
     if found not in (DOWNLOADABLE, NEEDS_ACCEPTANCE) and NEEDS_FILE not in found:
-        yield Need(f"The weights of {owner} are {found}.", "Install rsbench, or the plugin, again.", keys, stops=True)
+        yield Need(
+            "weights",
+            f"The weights of {owner} are {found}.",
+            "Install rsbench, or the plugin, again.",
+            keys,
+            stops=True,
+        )
     if isinstance(source, User):
         how = f"{source.how} Then name the file as checkpoint in a suite of your own."
-        yield Need(f"{owner} has no public weights.", how, keys, stops=True)
+        yield Need("weights", f"{owner} has no public weights.", how, keys, stops=True)
     if isinstance(source, ByHand) and NEEDS_FILE in found:
         put = f"{source.how} Put the file at {place_of_weights(owner, source)}."
-        yield Need(f"No program can fetch the weights of {owner}.", put, keys, stops=True)
+        yield Need("weights", f"No program can fetch the weights of {owner}.", put, keys, stops=True)
     if NEEDS_ACCEPTANCE in found and not accept_licence:
         accept = "If you accept them, pass --accept-licence once."
-        yield Need(f"The weights of {owner} have terms: {weights.terms}", accept, keys, stops=True)
+        yield Need("accepted terms", f"The weights of {owner} have terms: {weights.terms}", accept, keys, stops=True)
     if source.kind == "url" and not place_of_weights(owner, source).is_file():  # type: ignore[arg-type]
         yield Need(
+            "weights",
             f"The weights of {owner} are downloaded when they are first used.",
             "",
             keys,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rsbench.opening import DEMO
 from rsbench.records.characters import visible
 from rsbench.sweeps.cell import Cell
-from rsbench.sweeps.plans.costs import HOW, Guess
+from rsbench.sweeps.plans.costs import HOW
 from rsbench.sweeps.plans.plan import Plan
 from rsbench.sweeps.plans.words import amount, duration, seed_ranges
 
@@ -27,6 +27,8 @@ def plan_text(plan: Plan) -> str:
             lines.append(f"  {method:<{width}}  {_row(plan, cells)}")
             lines += [f"      {reason}" for reason in _reasons(plan, cells)]
     lines += ["", *_cost(plan), *_open_questions(plan)]
+    if plan.left_out:
+        lines.append(f"Left out: {_count(plan.left_out, 'folder')} of {plan.results}; rsbench doctor says why.")
     missing = list(_missing(plan))
     some = any(key not in plan.stopped for key in plan.todo)
     lines += [*(["", "What is missing:"] if some else []), *missing] if missing else []
@@ -49,7 +51,7 @@ def _column(cell: Cell) -> str:
 def _state(plan: Plan, cell: Cell) -> str:
     state = plan.standings[cell.key].state
     if cell.key not in plan.todo:
-        return "done" if state == "done" else "failed earlier"
+        return "done" if state == "done" else "failed earlier"  # where records contradict each other, too
     if cell.key in plan.stopped:
         return "cannot run here"
     if state == "unknown":
@@ -59,19 +61,23 @@ def _state(plan: Plan, cell: Cell) -> str:
 
 def _states(plan: Plan, cells: Sequence[Cell]) -> str:
     found = [_state(plan, cell) for cell in cells]
-    return ", ".join(f"{found.count(state)} {state}" for state in _STATES if state in found)
+    return ", ".join(f"{found.count(state):,} {state}" for state in _STATES if state in found)
 
 
 def _row(plan: Plan, cells: Sequence[Cell]) -> str:
     several = "s" if len(cells) > 1 else ""
     text = f"seed{several} {seed_ranges(cell.seed for cell in cells)}: "
     text += _states(plan, cells) if several else _state(plan, cells[0])
+    keys = {cell.key for cell in cells}
+    lacking = {need.lacks: None for need in plan.needs if need.stops and keys.intersection(need.cells)}
+    text += ": " * bool(lacking) + ", ".join(f"no {lacks}" for lacks in lacking)
     runs = [cell for cell in cells if cell.key in plan.todo and cell.key not in plan.stopped]
-    return f"{text}; {_guessed([plan.guesses[cell.key] for cell in runs])}" if runs else text
+    return f"{text}; {_guessed(plan, runs)}" if runs else text
 
 
-def _guessed(guesses: Sequence[Guess | None]) -> str:
+def _guessed(plan: Plan, cells: Sequence[Cell]) -> str:
     """What a cell of a row will cost: the costliest, as they differ in their seed alone."""
+    guesses = [plan.guesses[cell.key] for cell in cells]
     timed = [guess for guess in guesses if guess is not None and guess.seconds is not None]
     if not timed:
         return "time unknown"
@@ -79,7 +85,19 @@ def _guessed(guesses: Sequence[Guess | None]) -> str:
     each = " each" if len(guesses) > 1 else ""
     memory = f", {amount(worst.memory)} of memory" if worst.memory else ""
     other = ", other settings" if worst.other_settings and worst.how != "same" else ""
-    return f"about {duration(worst.seconds or 0.0)}{each}{memory} ({HOW[worst.how]}{other}, {worst.device})"
+    source = f"({HOW[worst.how]}{other}, {worst.device})"
+    return f"about {duration(worst.seconds or 0.0)}{each}{_making(plan, cells)}{memory} {source}"
+
+
+def _making(plan: Plan, cells: Sequence[Cell]) -> str:
+    """What the features of a row take to make; other rows may want the same."""
+    keys = {cell.key for cell in cells}
+    times = [time for one, time in plan.features if keys.intersection(one.cells)]
+    if not times:
+        return ""
+    if None in times:
+        return " and features of unknown time"
+    return f" and {duration(sum(time or 0.0 for time in times))} for features"
 
 
 def _reasons(plan: Plan, cells: Sequence[Cell]) -> Iterator[str]:
@@ -96,29 +114,66 @@ def _reasons(plan: Plan, cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _cost(plan: Plan) -> Iterator[str]:
-    total, runs = plan.total, [key for key in plan.todo if key not in plan.stopped]
+    runs = [key for key in plan.todo if key not in plan.stopped]
     if not runs:
-        yield "Nothing can be run as long as this is missing:" if plan.todo else "Nothing is left to run."
+        yield "Nothing can run yet. Missing:" if plan.todo else "Nothing is left to run."
         return
-    known = len(runs) - total.no_seconds
-    time = f"about {duration(total.seconds)}" if known else "unknown"
-    yield f"Time: {time} in {_count(plan.slots, 'process', 'es')}{_without(total.no_seconds if known else 0)}."
-    if total.memory is None:
-        yield "Memory: unknown."
-    else:
-        at_hand = f", {amount(plan.memory)} at hand" if plan.memory is not None else ""
-        short = "; this is too little" * (plan.memory is not None and plan.memory < total.memory)
-        yield f"Memory: {amount(total.memory)} at worst{at_hand}{short}{_without(total.no_memory)}."
+    yield _time(plan, len(runs))
+    yield _memory(plan) if plan.where == "here" else _memory_of_jobs(plan)
     yield from _disks(plan)
+
+
+def _time(plan: Plan, runs: int) -> str:
+    total = plan.total
+    if total.no_seconds == runs:
+        return "Time: unknown; nothing like this has been run yet."
+    at_least = "at least " * bool(total.no_seconds or total.no_feature_seconds)
+    note = _without(total.no_seconds)
+    if total.no_feature_seconds:
+        note += f", without {_count(total.no_feature_seconds, 'set')} of features of unknown time"
+    time = duration(total.seconds)
+    if plan.where == "here":
+        return f"Time: {at_least or 'about '}{time} in {_count(plan.slots or 1, 'process', 'es')}{note}."
+    if plan.slots is None:
+        return f"Time: {at_least or 'about '}{time} of work; when it is done depends on the queue{note}."
+    return f"Time: {at_least or 'about '}{time} in {_count(plan.slots, 'job')} at once, after the queue{note}."
+
+
+def _memory(plan: Plan) -> str:
+    total = plan.total
+    if total.memory is None:
+        return "Memory: unknown."
+    at_least = "at least " * bool(total.no_memory)
+    at_hand = f", {amount(plan.memory)} at hand" if plan.memory is not None else ""
+    short = "; this is too little" * (plan.memory is not None and plan.memory < total.memory)
+    return f"Memory: {at_least}{amount(total.memory)} at worst{at_hand}{short}{_without(total.no_memory)}."
+
+
+def _memory_of_jobs(plan: Plan) -> str:
+    """The memory of a node for the largest job, and whether jobs ask for what they need."""
+    needed: list[tuple[Cell, float]] = []
+    for cell in plan.suite.cells:
+        guess = plan.guesses.get(cell.key)
+        if cell.key in plan.todo and cell.key not in plan.stopped and guess is not None and guess.memory:
+            needed.append((cell, guess.memory * cell.resources.processes))
+    if not needed:
+        return "Memory: unknown."
+    largest = max(size for _, size in needed)
+    asked = [(cell.resources.memory, size) for cell, size in needed if cell.resources.memory is not None]
+    little = sum(memory * (1 << 30) < size for memory, size in asked)
+    note = "" if asked else "; resources.memory is not given, so the cluster decides"
+    note += f"; {_count(little, 'cell')} asked for less" if little else ""
+    at_least = "at least " * bool(plan.total.no_memory)
+    return f"Memory: {at_least}{amount(int(largest))} on a node for a job{note}{_without(plan.total.no_memory)}."
 
 
 def _disks(plan: Plan) -> Iterator[str]:
     """What is needed of each disk, and what is free there."""
-    features, unknown = plan.features
+    features, unknown = plan.feature_bytes
     runs = [(plan.total.disk, "runs and checkpoints")]
     cached = [(features, "features"), (sum(need.size or 0 for need in plan.needs), "downloads")]
     no_runs = _without(plan.total.no_disk)
-    no_features = f", not counting {_count(unknown, 'set')} of features of unknown size" if unknown else ""
+    no_features = f", without {_count(unknown, 'set')} of features of unknown size" if unknown else ""
     free = plan.free.get(str(plan.results)), plan.free.get(str(plan.cache))
     if plan.one_disk:
         yield _disk(f"{plan.results} and {plan.cache}", runs + cached, free[0], no_runs + no_features)
@@ -128,25 +183,35 @@ def _disks(plan: Plan) -> Iterator[str]:
 
 
 def _disk(where: str, parts: Sequence[tuple[int, str]], free: int | None, note: str) -> str:
-    text = " + ".join(f"{amount(size)} of {what}" for size, what in parts if size) or "nothing that is known"
+    text = " + ".join(f"{amount(size)} of {what}" for size, what in parts if size) or "need unknown"
     left = f", {amount(free)} free" if free is not None else ""
     short = "; this is too little" * (free is not None and free < sum(size for size, _ in parts))
     return f"Disk at {where}: {text}{left}{short}{note}."
 
 
 def _without(count: int) -> str:
-    return f", not counting {_count(count, 'cell')} like which nothing was run yet" if count else ""
+    have = "has" if count == 1 else "have"
+    return f", without {_count(count, 'cell')} that {have} no earlier run to go by" if count else ""
 
 
 def _open_questions(plan: Plan) -> Iterator[str]:
-    """Why it is not known yet how cells stand; among it is what a dataset lacks that is there."""
+    """Which earlier records may count, and what a dataset lacks that is there."""
     reasons: dict[str, int] = {}
+    perhaps = 0
     for key in sorted(plan.todo - plan.stopped):
         standing = plan.standings[key]
-        if standing.state == "unknown" and standing.why:
+        if standing.state != "unknown":
+            continue
+        if standing.why[:1].isupper():  # the sentence of an error; others say what was not looked at yet
             reasons[standing.why] = reasons.get(standing.why, 0) + 1
+        else:
+            perhaps += key not in plan.new
+    if perhaps:
+        whose = "its" if perhaps == 1 else "their"
+        there = f"there is a record; whether it counts is seen when {whose} weights are loaded"
+        yield f"For {_count(perhaps, 'cell')} {there}."
     for why, count in reasons.items():
-        yield f"Whether {_count(count, 'cell')} can be reused is seen when they run: {why.rstrip('.')}."
+        yield f"{_count(count, 'cell')}: {why.rstrip('.').replace('rsbench run --download', '--download')}."
 
 
 def _missing(plan: Plan) -> Iterator[str]:
@@ -155,7 +220,9 @@ def _missing(plan: Plan) -> Iterator[str]:
     for need in plan.needs:
         if not need.fetched:
             stop = f" ({_count(len(need.cells), 'cell')} cannot run)" if need.stops else ""
-            yield f"  {need.what.rstrip('.')}{stop}. {need.remedy}".rstrip()
+            yield f"  {need.what.rstrip('.')}{stop}. {need.remedy}".replace(
+                "rsbench run --download", "--download"
+            ).rstrip()
     if fetched:
         sizes = [need.size for need in fetched if need.size]
         parts = [f"{_count(len(sizes), 'file')} of {amount(sum(sizes))}"] if sizes else []
