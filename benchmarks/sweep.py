@@ -33,7 +33,8 @@ from rsbench.plugins import load
 from rsbench.records import Store, run_id
 from rsbench.spec import choose
 from rsbench.sweeps.commands import command_of
-from rsbench.sweeps.engines.local import LocalEngine, thread_variables
+from rsbench.sweeps.engines.local import LocalEngine
+from rsbench.sweeps.engines.machine import thread_variables
 from rsbench.sweeps.folder import SweepFolder
 from rsbench.sweeps.foresight import Foreseen, remember
 from rsbench.sweeps.job import Surroundings
@@ -49,7 +50,7 @@ def sweep(suite: Suite, engine: LocalEngine, results: Path) -> float:
     results.mkdir(parents=True)
     start = time.perf_counter()
     stand = standings(suite.cells, load(), Store(results))
-    about = {"title": "benchmark", "command": "", "go_on": "", "engine": engine.name, "slots": engine.slots}
+    about = {"title": "benchmark", "engine": engine.name, "slots": engine.slots}
     folder = SweepFolder.create(results, suite.cells, **about)
     scheduler = Scheduler(folder, engine, Surroundings(results=str(results)))
     with folder.hold():

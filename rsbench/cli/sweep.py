@@ -50,6 +50,13 @@ def sweep(
     jobs: Annotated[
         int, typer.Option(min=0, help="Processes at once; 0: one for each GPU, else for each core, at most 8.")
     ] = 0,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads of each process; by default OMP_NUM_THREADS, else the cores shared among the processes.",
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="local, slurm, or submitit: the way of a cluster, tried on this machine.")
     ] = ENGINES[0],
@@ -71,7 +78,10 @@ def sweep(
         raise UserError(f"There is no engine {engine!r}.", near_miss(engine, ENGINES))
     if as_json and not dry_run:
         raise UserError("--json prints a plan.", "Add --dry-run; rsbench status --json tells how a sweep stands.")
+    if threads is not None and engine != "local":
+        raise UserError("--threads is for this machine alone.", "On a cluster, resources of a suite say it: cpus.")
     from rsbench.records import Store
+    from rsbench.sweeps.engines.machine import cores
     from rsbench.sweeps.job import Surroundings
     from rsbench.sweeps.planning import standings
     from rsbench.sweeps.suites.suite import from_options, load_suite, shipped_suites
@@ -109,7 +119,11 @@ def sweep(
     place = (results if dry_run else folder_to_write(results, "--results")).absolute()
     store = Store(place)
     stand = standings(wanted.cells, found, store, here=engine != "slurm")
-    slots = _slots(wanted.cells, jobs) if engine != "slurm" else len(wanted.cells)
+    left = [cell for cell in wanted.cells if stand[cell.key].state != "done"]
+    gpus = _gpus(left) if engine != "slurm" else []
+    slots = jobs or len(gpus) or min(8, cores()) if engine != "slurm" else len(wanted.cells)
+    if engine == "local":
+        _check(left, slots, gpus)
     options: dict[str, Any] = {"retry_failed": retry_failed, "download": download, "accept_licence": accept_licence}
     if dry_run:
         from rsbench.sweeps.plans.plan import make_plan
@@ -119,7 +133,7 @@ def sweep(
         typer.echo(json.dumps(plan.facts(), indent=1) if as_json else plan_text(plan))
         return
     around = Surroundings(results=str(place), plugins=tuple(str(file.absolute()) for file in plugin or ()), **options)
-    code = _run(wanted, stand, around, engine, slots, array_parallelism)
+    code = _run(wanted, stand, around, engine, slots, threads, gpus, array_parallelism)
     if code:
         raise typer.Exit(code)
 
@@ -130,6 +144,8 @@ def _run(
     around: Surroundings,
     name: str,
     slots: int,
+    threads: int | None,
+    gpus: Sequence[str],
     array_parallelism: int | None,
 ) -> int:
     """Runs what is left of a suite, shows how it goes, and returns the exit code."""
@@ -145,7 +161,7 @@ def _run(
     about = {"title": suite.title, "command": command, "go_on": command, "engine": where, "slots": slots}
     folder = SweepFolder.create(Path(around.results), suite.cells, **about)
     try:
-        engine = _engine(name, folder.path, suite.cells, slots, array_parallelism)
+        engine = _engine(name, folder.path, slots, threads, gpus, array_parallelism)
     except UserError:
         shutil.rmtree(folder.path)  # nothing was begun
         raise
@@ -163,13 +179,16 @@ def _run(
                 state.refresh()
                 display.update(state)
 
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a job on a cluster ends it in order
+            _interrupt_on("SIGTERM", "SIGHUP")  # what ends a job on a cluster, or its terminal, ends it in order
             try:
                 Scheduler(folder, engine, around, together, seconds.get, look).run(stand)
             except KeyboardInterrupt:
                 code = 130
             look()
+    except KeyboardInterrupt:  # a second time, while what ran was stopping: it is ended at once
+        code = 130
     finally:
+        _ignore("SIGINT", "SIGTERM", "SIGHUP")  # what is left takes a moment
         engine.close()
     state.refresh()
     typer.echo(closing_summary(state))
@@ -189,25 +208,54 @@ def _lengths(suite: Suite, stand: Mapping[str, Standing], around: Surroundings) 
     return {key: guess.seconds for key, guess in guesses.items() if guess and guess.seconds is not None}
 
 
-def _slots(cells: Sequence[Cell], jobs: int) -> int:
-    """Processes at the same time on this machine: what the user says, one for each GPU, or one for each core."""
-    from rsbench.sweeps.engines.local import cores
+def _interrupt_on(*names: str) -> None:
+    """Lets signals do what Ctrl-C does, but those that the user has ignored, as nohup does."""
+    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
-    return jobs or len(_gpus(cells)) or min(8, cores())
+
+def _ignore(*names: str) -> None:
+    for name in names:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _gpus(cells: Sequence[Cell]) -> list[str]:
     """The GPUs of this machine, if any of the cells may use one."""
-    from rsbench.sweeps.engines.local import gpus
+    from rsbench.sweeps.engines.local import ANY_GPU
+    from rsbench.sweeps.engines.machine import gpus
 
-    return gpus() if any(cell.spec.device in ("auto", "cuda") for cell in cells) else []
+    return gpus() if any(cell.spec.device in ANY_GPU for cell in cells) else []
 
 
-def _engine(name: str, folder: Path, cells: Sequence[Cell], slots: int, array_parallelism: int | None) -> Engine:
+def _check(cells: Sequence[Cell], slots: int, gpus: Sequence[str]) -> None:
+    """Raises UserError if cells cannot be run on this machine, each process with a GPU for itself."""
+    from rsbench.sweeps.engines.local import ANY_GPU
+
+    for cell in cells:
+        if cell.resources.nodes > 1:
+            raise UserError(f"{cell.name} wants several nodes, and this machine is one.", "Use --engine slurm.")
+    if not gpus:
+        return
+    here = len(gpus)
+    there = f"this machine has {here} GPU{'s' * (here > 1)}"
+    cpu = "--device cpu computes without any."
+    if slots > here:
+        raise UserError(f"--jobs {slots} is too many: each process has a GPU for itself, and {there}.", cpu)
+    for cell in cells:
+        if cell.spec.device in ANY_GPU and cell.resources.world > slots:
+            wants = f"{cell.name} wants {cell.resources.world} GPUs"
+            raise UserError(f"{wants}: this sweep uses {slots}, and {there}.", f"Give it fewer processes; {cpu}")
+
+
+def _engine(
+    name: str, folder: Path, slots: int, threads: int | None, gpus: Sequence[str], array_parallelism: int | None
+) -> Engine:
     if name == "local":
         from rsbench.sweeps.engines.local import LocalEngine
 
-        return LocalEngine(slots, gpus=_gpus(cells)[:slots])
+        return LocalEngine(slots, threads, gpus[:slots])
     from rsbench.sweeps.engines.slurm import SubmititEngine
 
     return SubmititEngine(folder, "slurm" if name == "slurm" else "local", slots, array_parallelism)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from rsbench.errors import UserError
@@ -12,7 +11,7 @@ from rsbench.plugins import Registry
 from rsbench.records import Store
 from rsbench.spec import RunSpec, choose
 from rsbench.sweeps.cell import Cell
-from rsbench.sweeps.engines.local import GPU_DEVICES
+from rsbench.sweeps.engines.machine import may_have_gpus
 from rsbench.sweeps.foresight import remembered
 from rsbench.sweeps.standing import Standing, Standings
 
@@ -84,4 +83,4 @@ def _device(device: str, here: bool) -> str | None:
         return device
     if not here:
         return None
-    return "cuda" if any(Path(name).exists() for name in GPU_DEVICES) else "cpu"
+    return "cuda" if may_have_gpus() else "cpu"

@@ -3,13 +3,14 @@
 Importing torch and what stands on it takes seconds, a fork some milliseconds; and a worker that is a process of its own
 leaks nothing into the next one, has a peak memory of its own, and takes nobody along when it dies.
 
-It is told by lines of JSON on standard input, ``{"start": 3, "file": ..., "threads": 1, "env": {...}}`` and
-``{"signal": 2}``, and tells on standard output ``{"ready": true}``, ``{"ended": 3, "code": 0}`` and, before that,
-``{"broken": 3, "reason": ...}`` of a worker that broke, ``{"done": 3}`` of one that needs nothing more. At the end of
-its input it stops its workers and ends.
+It is told by lines of JSON on standard input, ``{"start": 3, "file": ..., "threads": 1, "env": {...}, "early": true}``
+(with ``command`` and ``log`` where a launcher does the job) and ``{"signal": 2}``, and tells on standard output
+``{"ready": true}``, ``{"ended": 3, "code": 0}`` and, before that, ``{"broken": 3, "reason": ...}`` of a worker that
+broke, ``{"done": 3}`` of one that needs nothing more; or ``{"fault": ...}`` if no worker can be forked from it. At the
+end of its input it stops its workers in order, and ends; on SIGTERM it kills them.
 
 A fork of such a process takes tens of milliseconds, and so does its end. Therefore the next worker is forked ahead, and
-waits for its orders; and one that is done says so before it ends, unless it holds a GPU.
+waits for its orders; and one that is done says so before it ends, where that is ``early`` enough.
 """
 
 from __future__ import annotations
@@ -23,18 +24,16 @@ import pkgutil
 import select
 import signal
 import sys
-import threading
 import time
-import traceback
-from pathlib import Path
-from typing import Any, NoReturn
+from types import FrameType
+from typing import Any
 
 from rsbench import datasets
 from rsbench.environment import environment
 from rsbench.evaluation import EVALUATIONS
 from rsbench.plugins import load
+from rsbench.sweeps.engines.forked import Forked, message
 from rsbench.sweeps.foresight import machine
-from rsbench.sweeps.reasons import reason_of
 
 IMPORTS = (
     "torch",
@@ -69,8 +68,7 @@ class Nursery:
 
     Args:
         orders: descriptor from which orders are read.
-        messages: descriptor to which messages are written; each is one write of less than 4 KB, so that those of
-            several processes never mix.
+        messages: descriptor to which messages are written.
     """
 
     def __init__(self, orders: int, messages: int) -> None:
@@ -85,11 +83,12 @@ class Nursery:
         signal.set_wakeup_fd(self.woke, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of the process that schedules
+        signal.signal(signal.SIGTERM, self.end)
 
-    def tell(self, **message: Any) -> None:
+    def tell(self, **content: Any) -> None:
         """Writes one message."""
         with contextlib.suppress(BrokenPipeError):
-            os.write(self.messages, json.dumps(message).encode() + b"\n")
+            os.write(self.messages, message(**content))
 
     def run(self) -> None:
         """Follows orders until there are no more, then stops the workers that are left."""
@@ -146,55 +145,17 @@ class Nursery:
         own, orders = os.pipe()
         process = os.fork()
         if process == 0:
-            os.close(orders)
-            self.wait(own)
+            try:
+                os.close(orders)
+                for descriptor in (self.woken, self.woke, self._alive_end):
+                    os.close(descriptor)
+                Forked(own, self.messages, self.alive).run()
+            finally:
+                os._exit(1)  # whatever was raised: this process is no nursery
+        with contextlib.suppress(OSError):
+            os.setpgid(process, process)  # as it does itself: whoever is first
         os.close(own)
         self.spare = process, orders
-
-    def wait(self, own: int) -> NoReturn:
-        """Waits for an order in this process, which was forked, and follows it."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.setpgid(0, 0)  # with all that it starts itself
-        for descriptor in (self.orders, self.woken, self.woke, self._alive_end):
-            os.close(descriptor)
-        parts = []
-        while part := os.read(own, 1 << 16):
-            parts.append(part)
-        os.close(own)
-        if not parts:
-            os._exit(0)
-        threading.Thread(target=_end_with, args=(self.alive,), daemon=True).start()
-        self.be_worker(json.loads(b"".join(parts)))
-
-    def be_worker(self, order: dict[str, Any]) -> NoReturn:
-        """Does the job in this process, and ends it."""
-        code, reason = 1, None
-        try:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            os.environ.update(order["env"])
-            import torch
-
-            torch.set_num_threads(order["threads"])
-            from rsbench.sweeps.worker import work
-
-            work(Path(order["file"]))
-            code = 0
-        except KeyboardInterrupt:
-            code = 130
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                traceback.print_exc()
-            reason = reason_of(error)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if reason is not None:
-            self.tell(broken=order["start"], reason=reason[:500])
-        elif code == 0 and not order["env"]:
-            self.tell(done=order["start"])
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
 
     def reap(self) -> None:
         """Tells of the workers that have ended."""
@@ -225,34 +186,65 @@ class Nursery:
         while self.workers and time.monotonic() < deadline:
             self.reap()
             time.sleep(0.02)
-        for process in self.workers:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process, signal.SIGKILL)
+        self.kill()
         while self.workers:
             self.reap()
             time.sleep(0.02)
 
+    def kill(self) -> None:
+        """Kills the workers with all that they have started."""
+        for process in list(self.workers):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process, signal.SIGKILL)
 
-def _end_with(alive: int) -> None:
-    """Kills this process when the one that forked it is gone: nobody would hear of what it does."""
-    os.read(alive, 1)  # nothing is ever written
-    os.kill(os.getpid(), signal.SIGKILL)
+    def end(self, number: int, frame: FrameType | None) -> None:
+        """Kills the workers, and ends by the signal: what became of their jobs was no fault of theirs."""
+        signal.signal(number, signal.SIG_IGN)
+        self.kill()
+        for process in list(self.workers):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process, 0)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
 
 def main() -> None:
     """Imports what workers need, and forks them as it is told."""
     messages = os.dup(1)
     os.dup2(2, 1)  # what is printed here is no message
+    # found out once: workers run what is imported here, whatever is installed meanwhile. And before torch is there,
+    # which it would ask for GPUs: a process that has asked can fork none that use them
+    environment(), machine()
     readers = [one.name for one in pkgutil.walk_packages(datasets.__path__, f"{datasets.__name__}.")]
     for name in (*IMPORTS, *readers):
         importlib.import_module(name)
-    load()
-    environment(), machine()  # found out once: workers run what was imported here, whatever is installed meanwhile
+    fault = load_plugins()
+    if fault is not None:
+        os.write(messages, message(fault=fault, hint="Let it ask for a GPU when it is called, or leave it out."))
+        sys.exit(1)
     gc.collect()
     gc.freeze()  # the pages of what was imported stay shared with the workers
     Nursery(0, messages).run()
     sys.stderr.flush()
     os._exit(0)  # nothing is left to be tidied
+
+
+def load_plugins() -> str | None:
+    """Imports the installed plugins; returns what is wrong if one of them began to use a GPU by that."""
+    import torch
+
+    if torch.cuda.is_initialized():  # what was imported above does not; a wrapper of the interpreter could
+        return "CUDA is in use before any plugin is imported; processes that are forked could not use it."
+    before = set(sys.modules)
+    registry = load()
+    if not torch.cuda.is_initialized():
+        return None
+    origins = {*registry.methods.origins.values(), *registry.tasks.origins.values()}
+    origins |= {broken.origin for broken in registry.broken}
+    strangers = sorted(origin for origin in origins if not origin.startswith("rsbench."))
+    modules = sorted(name for name in set(sys.modules) - before if not name.startswith("rsbench."))
+    named = ", ".join(strangers or modules[:5])
+    return f"A plugin uses CUDA while it is imported, so no process that is forked could: one of {named}."
 
 
 if __name__ == "__main__":
