@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -126,6 +127,8 @@ def _lines(state: SweepState, every: bool) -> list[str]:
     lines += _section("Running:" if state.phase == "running" else "Running when last heard of:", told)
     told = [f"{plain(one.cell.name)}  {plain(one.owner or 'nobody knows by whom')}" for one in state.of("elsewhere")]
     lines += _section("At work elsewhere:", told)
+    told = [f"{plain(one.cell.name)}  job {plain(one.queued)}" for one in state.queued()]
+    lines += _section("Queued on the cluster:", told)
     if failures := failure_lines(state, every):
         lines += ["Failed:", *(f"  {line}" for line in failures)]
     return [*lines, *(go_on_lines(state) if state.phase != "running" else ())]
@@ -172,6 +175,8 @@ def _when(started: str) -> str:
 
 def _facts(state: SweepState, cells: bool) -> dict[str, Any]:
     """Everything as plain JSON; texts are as they were told, which JSON escapes."""
+    from rsbench.cli.sweep_text import go_on_command
+
     folder, owner, now = state.folder, state.scheduler, time.time()
     facts: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -179,7 +184,10 @@ def _facts(state: SweepState, cells: bool) -> dict[str, Any]:
         "sweep": folder.path.name,
         "folder": str(folder.path.absolute()),
         "phase": state.phase,
-        **{name: getattr(folder, name) for name in ("title", "command", "go_on", "engine", "slots", "started")},
+        "title": folder.title,
+        "command": shlex.join(folder.argv),
+        "go_on": go_on_command(folder),
+        **{name: getattr(folder, name) for name in ("engine", "slots", "started")},
         "scheduler": None if owner is None else {"host": owner.host, "pid": owner.pid, "user": owner.user},
         "counts": state.counts,
         "seconds_left": state.eta(now),
@@ -203,6 +211,8 @@ def _cell(state: SweepState, one: CellState, now: float) -> dict[str, Any]:
         "state": one.state,
         "since": None if one.since is None else datetime.fromtimestamp(one.since, UTC).isoformat(),
         **{name: getattr(one, name) for name in ("run", "reason", "seconds", "metric", "value", "owner", "job")},
+        "queued": one.queued,
+        "earlier": one.earlier,
         "log": None if one.log is None else str(one.log.absolute()),
         "progress": progress,
         "seconds_left": state.remaining(one, now) if one.state == "running" else None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 import signal
 import sys
@@ -129,7 +128,8 @@ def sweep(
         from rsbench.sweeps.plans.plan import make_plan
         from rsbench.sweeps.plans.plan_text import plan_text
 
-        plan = make_plan(wanted, stand, store, slots=slots, **options)
+        at_once = {"where": "cluster", "slots": array_parallelism} if engine == "slurm" else {"slots": slots}
+        plan = make_plan(wanted, stand, store, **at_once, **options)
         typer.echo(json.dumps(plan.facts(), indent=1) if as_json else plan_text(plan))
         return
     around = Surroundings(results=str(place), plugins=tuple(str(file.absolute()) for file in plugin or ()), **options)
@@ -155,10 +155,9 @@ def _run(
     from rsbench.sweeps.scheduler import Scheduler
     from rsbench.sweeps.state import SweepState
 
-    command = shlex.join(["rsbench", *sys.argv[1:]])
     seconds = _lengths(suite, stand, around)
     where = {"local": "this machine", "slurm": "SLURM", "submitit": "submitit on this machine"}[name]
-    about = {"title": suite.title, "command": command, "go_on": command, "engine": where, "slots": slots}
+    about = {"title": suite.title, "argv": _argv(), "engine": where, "slots": slots}
     folder = SweepFolder.create(Path(around.results), suite.cells, **about)
     try:
         engine = _engine(name, folder.path, slots, threads, gpus, array_parallelism)
@@ -191,8 +190,17 @@ def _run(
         _ignore("SIGINT", "SIGTERM", "SIGHUP")  # what is left takes a moment
         engine.close()
     state.refresh()
+    if code:
+        state.interrupt()
+        state.refresh()
     typer.echo(closing_summary(state))
     return code or int(bool(state.of("failed")))
+
+
+def _argv() -> list[str]:
+    """The command, without the options that stand before its name."""
+    given = sys.argv[1:]
+    return ["rsbench", *given[given.index("sweep") :]] if "sweep" in given else []
 
 
 def _lengths(suite: Suite, stand: Mapping[str, Standing], around: Surroundings) -> dict[str, float]:
@@ -201,11 +209,10 @@ def _lengths(suite: Suite, stand: Mapping[str, Standing], around: Surroundings) 
         return {}
     from rsbench.records import Store
     from rsbench.sweeps.plans.costs import Costs
+    from rsbench.sweeps.plans.plan import features_to_make
 
-    store = Store(around.results)
-    costs = Costs(store, store)
-    guesses = {cell.key: costs.guess(cell, suite.chosen[cell.spec]) for cell in suite.cells}
-    return {key: guess.seconds for key, guess in guesses.items() if guess and guess.seconds is not None}
+    costs = Costs(Store(around.results), {cell.spec.task for cell in suite.cells})
+    return costs.lengths(suite.cells, suite.chosen, features_to_make(suite.cells, suite.chosen))
 
 
 def _interrupt_on(*names: str) -> None:

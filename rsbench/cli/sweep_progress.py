@@ -10,13 +10,23 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from rsbench.cli.sweep_text import cell_line, clock, closing_summary, counts_text, eta_text, plain, progress_text
+from rsbench.cli.sweep_text import (
+    cell_line,
+    clock,
+    closing_summary,
+    counts_text,
+    eta_text,
+    plain,
+    progress_text,
+    squeezed,
+)
 from rsbench.ranks import ranks
 from rsbench.sweeps.events import State
 from rsbench.sweeps.state import CellState, SweepState
@@ -30,6 +40,7 @@ _NAMED = 4  # running cells that a heartbeat names
 _WIDE = 100  # columns from which on bars are long
 _MIDDLE = 80  # columns from which on amounts are shown
 _NARROW = 50  # columns below which there is a percentage alone
+_TITLE = 12  # columns that a title has at least
 _COLOURS = {"done": "green", "failed": "bold red", "interrupted": "yellow"}
 
 
@@ -59,6 +70,7 @@ class SweepDisplay:
         self._recent: deque[CellState] = deque(maxlen=_RECENT)
         self._ended = 0
         self._told = ticks()
+        self._note = ""
 
     def __enter__(self) -> Self:
         # FORCE_COLOR makes rich call any file a terminal; a log must not be full of codes that move a cursor
@@ -84,10 +96,23 @@ class SweepDisplay:
             if self.live is not None:
                 self._recent.extend(one for one in changed if one.ended or one.state == "interrupted")
                 options = self.console.options
-                view = frame(state, self._recent, options.max_width, self.console.height, not options.ascii_only)
+                size = options.max_width, self.console.height
+                view = frame(state, self._recent, *size, not options.ascii_only, self._note)
                 self.live.update(view, refresh=True)
             else:
                 self._print(state, changed)
+
+    def note(self, text: str) -> None:
+        """Says something about the sweep as a whole, such as that it stops: in the first line from the next update on.
+
+        Elsewhere than on a terminal it is a line of its own.
+        """
+        if not self.main:
+            return
+        self._note = plain(text)
+        if self.live is None:
+            with suppress(OSError):
+                print(self._note, file=self.console.file, flush=True)
 
     def _changes(self, state: SweepState) -> list[CellState]:
         """Returns the cells that are in another state than at the last update, in the order in which it changed."""
@@ -120,7 +145,9 @@ class SweepDisplay:
                     self.console.show_cursor(True)
 
 
-def frame(state: SweepState, recent: Iterable[CellState], width: int, height: int, unicode: bool = True) -> Group:
+def frame(
+    state: SweepState, recent: Iterable[CellState], width: int, height: int, unicode: bool = True, note: str = ""
+) -> Group:
     """Returns what a terminal shows: two lines of the whole, a row for each running cell, the last that have ended.
 
     Args:
@@ -128,6 +155,7 @@ def frame(state: SweepState, recent: Iterable[CellState], width: int, height: in
         recent: cells that have ended, the last one last.
         width, height: of the terminal; one line of it stays free, for the cursor.
         unicode: whether it can show more than ASCII.
+        note: stands first, in place of the time that is left.
     """
     overflow: Any = "ellipsis" if unicode else "crop"
     running, ended = state.running(), list(recent)
@@ -139,13 +167,17 @@ def frame(state: SweepState, recent: Iterable[CellState], width: int, height: in
         hidden += 1  # the row that says so takes the place of one
         rows = max(0, rows - 1)
     now = time.time()
-    told = (plain(state.folder.title), plain(state.folder.engine), eta_text(state))
+    left = "" if note else eta_text(state)
+    told = ", ".join(part for part in (plain(state.folder.engine), left) if part)
+    if left and width - cell_len(told) - 2 < _TITLE:
+        told = left
+    title = squeezed(plain(state.folder.title), max(_TITLE, width - cell_len(told) - 2))
     lines = [
-        Text(", ".join(part for part in told if part), style="bold"),
+        Text(" ".join(part for part in (note, f"{title}, {told}") if part), style="bold"),
         Text(counts_text(state), style="red" if state.counts["failed"] else ""),
     ][: max(1, height - 1)]
     below = [Text(f"... and {hidden} more running", style="dim")] if hidden and room else []
-    below += [Text(cell_line(one), style=_COLOURS.get(one.state, "")) for one in ended[len(ended) - shown :]]
+    below += [Text(cell_line(one, width), style=_COLOURS.get(one.state, "")) for one in ended[len(ended) - shown :]]
     for line in (*lines, *below):
         line.no_wrap, line.overflow = True, overflow
     table = _rows(state, running[:rows], width, overflow, now)
@@ -170,7 +202,10 @@ def _rows(state: SweepState, running: list[CellState], width: int, overflow: Any
         name, _, seed = plain(one.cell.name).rpartition(" seed ")
         report = one.progress
         done, total = (report.done, report.total) if report and report.total > 0 else (0, 0)
-        row: list[RenderableType] = [Text(name), Text(f"seed {seed}")]
+        row: list[RenderableType] = [
+            Text(name if width >= _MIDDLE else _shortened(name, seed, width)),
+            Text(f"seed {seed}"),
+        ]
         if narrow:
             row.append(Text(f"{100 * done // total} %" if total else ""))
         else:
@@ -179,6 +214,11 @@ def _rows(state: SweepState, running: list[CellState], width: int, overflow: Any
             row += [Text(plain(report.note) if report else ""), Text(clock(one.elapsed(now)))]
         table.add_row(*row)
     return table
+
+
+def _shortened(name: str, seed: str, width: int) -> str:
+    """A name without its middle, beside seed and percentage; beside bar, note and clock it has two thirds."""
+    return squeezed(name, max(9, width - len(seed) - 13 if width < _NARROW else 2 * (width - len(seed) - 24) // 3))
 
 
 def _heartbeat(state: SweepState) -> str:

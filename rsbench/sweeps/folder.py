@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from rsbench.sweeps.events import SWEEPS
 
 FILE = "sweep.json"
 EVENTS = "events.jsonl"
+SCHEMA_VERSION = 2
+VARIABLES = ("RSBENCH_DATA", "RSBENCH_CACHE", "RSBENCH_PLUGINS")
+"""Of the environment, on which it depends what a command does."""
 _LEASE = "scheduler"
 
 
@@ -31,25 +35,27 @@ class SweepFolder:
     Attributes:
         path: of the folder.
         title: of the suite, or what was asked on the command line.
-        command: that started it.
-        go_on: the command that goes on with it.
+        argv: of the command that started it, which goes on with it, too; empty where nobody knows.
+        cwd: folder in which it was given; None where nobody knows.
+        variables: those of ``VARIABLES`` that were set.
         engine: for people.
         slots: processes that run at the same time.
         host, pid: of the process that schedules.
-        started: ISO 8601 in UTC.
+        started: when the command began; ISO 8601 in UTC.
         cells: all that were wanted.
     """
 
     path: Path
     title: str
-    command: str
-    go_on: str
     engine: str
     slots: int
     host: str
     pid: int
     started: str
     cells: tuple[Cell, ...]
+    argv: tuple[str, ...] = ()
+    cwd: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def events(self) -> Path:
@@ -79,7 +85,7 @@ class SweepFolder:
         Args:
             results: folder of all runs.
             cells: all that are wanted.
-            about: ``title``, ``command``, ``go_on``, ``engine``, ``slots``.
+            about: ``title``, ``engine``, ``slots``; ``argv``, and ``started`` where that is not now.
 
         Raises:
             OSError: it cannot be written.
@@ -88,8 +94,16 @@ class SweepFolder:
         path = results / SWEEPS / name
         for part in ("jobs", "logs"):
             (path / part).mkdir(parents=True)
-        facts = {"host": socket.gethostname(), "pid": os.getpid(), "started": utc_now(), **about}
-        content = {"schema_version": 1, **facts, "cells": [cell.facts() for cell in cells]}
+        facts = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": utc_now(),
+            "cwd": str(Path.cwd()),
+            "variables": {name: os.environ[name] for name in VARIABLES if os.environ.get(name)},
+            **about,
+            "argv": tuple(about.get("argv", ())),
+        }
+        content = {"schema_version": SCHEMA_VERSION, **facts, "cells": [cell.facts() for cell in cells]}
         write_whole(path / FILE, json.dumps(content, indent=1) + "\n", sync=False)
         return cls(path=path, cells=tuple(cells), **facts)
 
@@ -103,8 +117,15 @@ class SweepFolder:
         try:
             content = json.loads((path / FILE).read_text(encoding="utf-8"))
             version = content.pop("schema_version")
-            if version != 1:
-                raise UserError(f"The sweep {path} has schema version {version}; this rsbench reads 1.", "Update it.")
+            if version not in (1, SCHEMA_VERSION):
+                known = f"this rsbench reads 1 to {SCHEMA_VERSION}"
+                raise UserError(f"The sweep {path} has schema version {version}; {known}.", "Update rsbench.")
+            if version == 1:
+                del content["command"]
+                content |= {"argv": shlex.split(content.pop("go_on"))}
+            variables = content.get("variables", {})
+            content["variables"] = {name: str(variables[name]) for name in VARIABLES if name in variables}
+            content["argv"] = tuple(map(str, content["argv"]))
             return cls(path=path, **{**content, "cells": tuple(map(Cell.of, content["cells"]))})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is not the folder of a sweep: {error}.", "Name one that is.") from None

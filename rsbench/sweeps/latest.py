@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rsbench.sweeps.events import ENDED, Event
@@ -23,6 +24,8 @@ def follow(before: Event | None, after: Event) -> Event:
         return after
     if before.state == "done" or (before.state == "reused" and after.state != "done"):
         return before
+    if before.state == after.state == "waiting" and "job" in before.facts and "job" not in after.facts:
+        return replace(after, facts={"job": before.facts["job"], **after.facts})  # a cluster has taken it meanwhile
     if before.state in ENDED and after.state == "waiting" and "job" not in after.facts:
         return before
     return after

@@ -6,19 +6,28 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from rsbench.leases import Owner
+from rsbench.spec import RunSpec
 from rsbench.sweeps.cell import Cell
-from rsbench.sweeps.events import ENDED, Event, Now, Reader, State, read_now
+from rsbench.sweeps.events import ENDED, Event, Now, Reader, State, append, read_now
 from rsbench.sweeps.folder import SweepFolder
 from rsbench.sweeps.latest import SCHEDULER, deciding, follow, seconds
 
 STATES: tuple[State, ...] = get_args(State)
 SILENT = 600.0
 """Seconds without a report after which a running cell is told of."""
+
+START = 0.5
+"""Seconds that a cell takes at least, if only to start."""
+_SLOW = 30.0
+"""Seconds between two looks at the files of jobs whose cells have all ended."""
+_QUICK = 0.005
+"""Seconds that listing the jobs may take to be done at every look."""
 
 Phase = Literal["running", "stopped", "ended"]
 
@@ -37,6 +46,8 @@ class CellState:
         metric, value: the main number of a cell that is done.
         log: file of what was printed; None where nothing was.
         owner: who is at work on a cell that is elsewhere.
+        queued: name that a cluster gave to the job of a waiting cell, which it has taken.
+        earlier: it failed in an earlier sweep, or the like, and was not run in this one.
         job: number of the job that said so; None if the scheduler did.
         progress: how far it is, of a running cell that has reported.
     """
@@ -51,6 +62,8 @@ class CellState:
     value: float | None = None
     log: Path | None = None
     owner: str | None = None
+    queued: str | None = None
+    earlier: bool = False
     job: int | None = None
     progress: Now | None = None
 
@@ -81,7 +94,10 @@ class SweepState:
         self.scheduler: Owner | None = None
         self._latest: dict[str, dict[int, Event]] = {}
         self._readers = {SCHEDULER: Reader(folder.events)}
-        self._means: dict[Any, float] | None = None
+        self._means: dict[RunSpec, float] | None = None
+        self._jobs: dict[str, set[int]] = {}  # to which the scheduler gave each cell
+        self._open: dict[int, set[str]] = {}  # cells of these jobs that have not ended
+        self._listed = self._next = 0.0
 
     def refresh(self) -> list[CellState]:
         """Reads what was added, and returns the cells whose state has changed, in the order of the sweep."""
@@ -90,6 +106,9 @@ class SweepState:
         for source, reader in self._grown():
             for event in reader.new():
                 if isinstance(event.cell, str) and event.cell in self.cells and event.state in STATES:
+                    if source == SCHEDULER and type(job := event.facts.get("job")) is int:
+                        self._jobs.setdefault(event.cell, set()).add(job)
+                        self._open.setdefault(job, set()).add(event.cell)
                     latest = self._latest.setdefault(event.cell, {})
                     latest[source] = follow(latest.get(source), event)
                     touched.add(event.cell)
@@ -97,6 +116,9 @@ class SweepState:
         for key in touched:
             before, after = self.cells[key], self._state(key)
             self.cells[key] = after
+            if after.ended:
+                for job in self._jobs.get(key, ()):
+                    self._open[job].discard(key)
             if (before.state, before.since) != (after.state, after.since):
                 changed.add(key)
             if before.state == "done" or after.state == "done":
@@ -106,6 +128,12 @@ class SweepState:
             self.cells[key] = replace(running, progress=self._progress(running), log=self._log(key))
         return [state for key, state in self.cells.items() if key in changed] if changed else []
 
+    def interrupt(self) -> None:
+        """Tells of the cells that still run that they were interrupted; it is for whoever has stopped all of them."""
+        with suppress(OSError):  # a disk that is full
+            for state in self.running():
+                append(self.folder.events, Event(state.cell.key, "interrupted"))
+
     def of(self, *states: State) -> list[CellState]:
         """Returns the cells that are in one of ``states``, in the order of the sweep."""
         return [state for state in self.cells.values() if state.state in states]
@@ -113,6 +141,10 @@ class SweepState:
     def running(self) -> list[CellState]:
         """Returns the cells that run, those that began first before the others."""
         return sorted(self.of("running"), key=lambda state: state.since or 0.0)
+
+    def queued(self) -> list[CellState]:
+        """Returns the cells that wait in the queue of a cluster, in the order of the sweep."""
+        return [state for state in self.of("waiting") if state.queued is not None]
 
     @property
     def counts(self) -> dict[State, int]:
@@ -135,19 +167,17 @@ class SweepState:
         return "running" if self.scheduler else "stopped"
 
     def expected(self, cell: Cell) -> float | None:
-        """Returns the seconds that ``cell`` should take in all: the mean of those like it that are done.
+        """Returns the seconds that ``cell`` should take in all: the mean of those that differ in their seed alone.
 
-        Like it are those of the same method, task, protocol and changed settings, else those of the same task; None
-        where there is neither.
+        None where none of them is done: another method takes another time.
         """
         if self._means is None:
-            found: dict[Any, list[float]] = {}
+            found: dict[RunSpec, list[float]] = {}
             for state in self.of("done"):
                 if state.seconds is not None:
-                    for alike in _alike(state.cell):
-                        found.setdefault(alike, []).append(state.seconds)
-            self._means = {alike: sum(values) / len(values) for alike, values in found.items()}
-        return next((self._means[alike] for alike in _alike(cell) if alike in self._means), None)
+                    found.setdefault(state.cell.spec, []).append(state.seconds)
+            self._means = {spec: max(START, sum(values) / len(values)) for spec, values in found.items()}
+        return self._means.get(cell.spec)
 
     def remaining(self, state: CellState, now: float | None = None) -> float | None:
         """Returns the seconds until a cell ends, or until the stretch that it reports on does; None if not known.
@@ -199,21 +229,33 @@ class SweepState:
         return said
 
     def _grown(self) -> Iterator[tuple[int, Reader]]:
-        """Yields the files to which something was added; a sweep of many jobs has many that do not change any more."""
+        """Yields the files to which something was added.
+
+        A sweep of many jobs has many that do not change any more: those whose cells have all ended are looked at now
+        and then, and where listing them takes long, new ones are looked for less often.
+        """
         yield SCHEDULER, self._readers[SCHEDULER]
-        try:
-            with os.scandir(self.folder.path / "jobs") as entries:
-                for entry in entries:
-                    stem, _, ending = entry.name.partition(".")
-                    if ending != "jsonl" or not stem.isdecimal():
-                        continue
-                    reader = self._readers.get(number := int(stem))
-                    if reader is None:
-                        reader = self._readers[number] = Reader(Path(entry.path))
-                    if entry.stat().st_size > reader.offset:
-                        yield number, reader
-        except FileNotFoundError:  # the folder, or a file of it, was removed meanwhile
-            return
+        now = time.monotonic()
+        every = now - self._listed >= _SLOW
+        if every or now >= self._next:
+            self._list()
+            took = time.monotonic() - now
+            self._next = now + (50 * took if took > _QUICK else 0.0)
+            self._listed = now if every else self._listed
+        for number, reader in list(self._readers.items()):
+            if number == SCHEDULER or (not every and self._open.get(number) == set()):
+                continue
+            with suppress(OSError):  # the folder, or a file of it, was removed meanwhile
+                if reader.file.stat().st_size > reader.offset:
+                    yield number, reader
+
+    def _list(self) -> None:
+        """Looks for new files of jobs."""
+        with suppress(FileNotFoundError), os.scandir(self.folder.path / "jobs") as entries:
+            for entry in entries:
+                stem, _, ending = entry.name.partition(".")
+                if ending == "jsonl" and stem.isdecimal() and int(stem) not in self._readers:
+                    self._readers[int(stem)] = Reader(Path(entry.path))
 
     def _state(self, key: str) -> CellState:
         latest = self._latest[key]
@@ -231,6 +273,8 @@ class SweepState:
             value=_number(facts.get("value")),
             log=self._log(key),
             owner=_text(facts.get("owner")),
+            queued=_text(facts.get("queued")) if event.state == "waiting" else None,
+            earlier=event.state == "failed" and facts.get("earlier") is True,
             job=None if source == SCHEDULER else source,
         )
 
@@ -246,11 +290,6 @@ class SweepState:
         if now is None or now.cell != running.cell.key or not _is_report(now):
             return None
         return now if now.time >= (running.since or 0.0) else None
-
-
-def _alike(cell: Cell) -> tuple[Any, Any]:
-    spec = cell.spec
-    return (spec.method, spec.task, spec.protocol, tuple(sorted(spec.changes.items()))), spec.task
 
 
 def _text(value: Any) -> str | None:

@@ -14,7 +14,13 @@ from rsbench.cli import _main
 from rsbench.records import Store
 from rsbench.reporting.export import METADATA_KEY, SCHEMA_VERSION, export, schema
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=9)  # a record holds no control characters
+# A record holds no control characters, and nothing that changes the direction of writing.
+TEXTS = st.text(
+    st.characters(
+        exclude_categories=("Cs", "Cc"), exclude_characters="\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    ),
+    max_size=9,
+)
 NUMBERS = st.floats(0, 100)
 METRICS = st.dictionaries(
     st.sampled_from(["val/top1", "test/top1", "val/AP50_ship", "val/IoU@0.5"]),

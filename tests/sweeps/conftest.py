@@ -66,8 +66,8 @@ def sweep(engine: LocalEngine, registry: Registry, tmp_path: Path) -> Callable[.
     ) -> SweepState:
         suite = from_options(methods, tasks, registry, seeds=seeds, protocol=protocol, data="demo", **others)
         results.mkdir(exist_ok=True, parents=True)
-        about = {"title": "a test", "command": "rsbench sweep", "go_on": "rsbench sweep"}
-        folder = SweepFolder.create(results, suite.cells, engine=use.name, slots=use.slots, **about)
+        about = {"title": "a test", "argv": ["rsbench", "sweep"], "engine": use.name, "slots": use.slots}
+        folder = SweepFolder.create(results, suite.cells, **about)
         around = Surroundings(results=str(results), plugins=(str(PLUGIN),), retry_failed=retry_failed)
 
         def together(cell):

@@ -28,8 +28,8 @@ def make_sweep(results: Path, cells: list[Cell] | None = None, **about: Any) -> 
     """A sweep in which nothing has happened yet."""
     usual: dict[str, Any] = {
         "title": "demo",
-        "command": "rsbench sweep demo",
-        "go_on": "rsbench sweep demo --results runs",
+        "argv": ["rsbench", "sweep", "demo", "--results", "runs"],
+        "variables": {},
         "engine": "2 processes",
         "slots": 2,
     }

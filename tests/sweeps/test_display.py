@@ -22,6 +22,7 @@ from sweeps.sweeping import START, cells_of, make_sweep, report, say, write_log
 from rsbench.cli.sweep_progress import SweepDisplay, closing_summary, frame
 from rsbench.spec import RunSpec
 from rsbench.sweeps.cell import Cell
+from rsbench.sweeps.latest import seconds
 from rsbench.sweeps.state import SweepState
 
 HOSTILE = "ValueError: [red]bad[/red] \x1b[2J\x1b]0;title\x07 band\nsecond \x9b line\r \x00 " + "long " * 50
@@ -198,6 +199,7 @@ import sys
 from pathlib import Path
 from rsbench.cli.sweep_progress import SweepDisplay
 from rsbench.sweeps.folder import SweepFolder
+from rsbench.sweeps.latest import seconds
 from rsbench.sweeps.state import SweepState
 import time
 state = SweepState(SweepFolder.read(Path(sys.argv[1])))
@@ -279,17 +281,17 @@ def test_forced_colours_put_no_codes_into_a_log(sweep, tmp_path):
 
 def test_the_summary_of_a_sweep_that_was_stopped(sweep):
     name = sweep.path.name
-    assert closing_summary(look(sweep)).splitlines() == [
-        "demo, 24 cells: 2 done, 1 reused, 2 failed, 16 running, 3 waiting.",
+    began = seconds(sweep.started)
+    assert closing_summary(look(sweep), began + 95.2).splitlines() == [
+        "demo in 95 s, 24 cells: 2 done, 1 reused, 2 failed, 16 running, 3 waiting.",
         "Failed:",
-        "  m0/nano eurosat swept seed 3: ValueError: no such band",
+        "  m0/nano eurosat swept seed 3 and 1 more: ValueError: no such band",
         f"    log .sweeps/{name}/logs/{sweep.cells[3].key}.log",
-        "  m0/nano resisc45 swept seed 0: ValueError: no such band",
-        f"    log .sweeps/{name}/logs/{sweep.cells[4].key}.log",
+        f"  All of them: rsbench status {name} --results . --failed",
         "Nothing finished is lost; 19 of 24 cells are left to do.",
         "Go on: rsbench sweep demo --results runs",
         "Run again what failed: rsbench sweep demo --results runs --retry-failed",
-        "Next: rsbench table N --results . (N of 1 to 5), rsbench leaderboard --out leaderboard --results .",
+        "Next: rsbench table N --results . (N of 1 and 5), rsbench leaderboard --out leaderboard --results .",
     ]
 
 
@@ -297,17 +299,70 @@ def test_the_summary_of_a_sweep_that_has_ended(tmp_path):
     folder = make_sweep(tmp_path, cells_of(1, ("eurosat",), 2))
     for cell in folder.cells:
         say(folder, cell, "done", time.time() + 95, job=0)
-    told = closing_summary(look(folder))
-    assert re.fullmatch(r"demo in 9\d s, 2 cells: 2 done\.\nNext: rsbench table N --results .*", told)
+    told = closing_summary(look(folder), seconds(folder.started) + 5)
+    assert re.fullmatch(r"demo in 5\.0 s, 2 cells: 2 done\.\nNext: rsbench table N --results .*", told)
+
+
+def test_the_summary_of_a_sweep_that_found_everything(tmp_path):
+    """It took no time that is worth a word; scenes are in no table of the paper."""
+    cells = [Cell(spec=RunSpec(method="m", task="eurosat", data="demo"), seed=seed) for seed in range(2)]
+    folder = make_sweep(tmp_path, cells)
+    for cell in cells:
+        say(folder, cell, "reused", START)
+    told = closing_summary(look(folder), seconds(folder.started) + 5)
+    assert re.fullmatch(r"demo, 2 cells: 2 reused\.\nNext: rsbench leaderboard --out leaderboard --results .*", told)
+
+
+def test_one_cell_is_left(tmp_path):
+    folder = make_sweep(tmp_path, cells_of(1, ("eurosat",), 1))
+    assert "Nothing finished is lost; 1 of 1 cell is left to do." in closing_summary(look(folder))
 
 
 def test_the_summary_of_a_sweep_in_which_nothing_worked(tmp_path):
-    folder = make_sweep(tmp_path, cells_of(1, ("eurosat",), 1), go_on="rsbench sweep demo --retry-failed")
+    argv = ["rsbench", "sweep", "demo", "--retry-failed"]
+    folder = make_sweep(tmp_path, cells_of(1, ("eurosat",), 1), argv=argv)
     say(folder, folder.cells[0], "failed", START, reason=HOSTILE)
     told = closing_summary(look(folder))
-    assert told.splitlines()[-1] == "Run again what failed: rsbench sweep demo --retry-failed", "and no next step"
+    last = told.splitlines()[-1]
+    assert last.startswith("Run again what failed: ") and last.endswith("rsbench sweep demo --retry-failed"), "no next"
     assert "Go on" not in told
     assert not any(character < " " and character != "\n" for character in told) and "\x9b" not in told
+
+
+def test_seed_and_number_remain_on_narrow_terminals(tmp_path):
+    cells = [
+        Cell(spec=RunSpec(method="simmim-rs/swin_b", task="spacenet-vegas", protocol="paper"), seed=seed)
+        for seed in range(10, 13)
+    ]
+    folder = make_sweep(tmp_path, cells, title="a very long title of many methods on many tasks")
+    say(folder, cells[0], "done", START, job=0, metric="val/mIoU", value=87.314, seconds=41.2)
+    say(folder, cells[1], "failed", START, job=1, reason="ValueError: no such band")
+    say(folder, cells[2], "running", START, job=2)
+    report(folder, cells[2], 2, 5, 10, START, START + 5)
+    with folder.hold():
+        for width in (40, 60):
+            lines = drawn(look(folder), width, 20)
+            assert "seed 10  val/mIoU 87.31" in lines[3] and lines[3].startswith("done")
+            assert "seed 11" in lines[4] and "seed 12" in lines[2]
+            assert lines[0].startswith("a ver") and lines[0].endswith(" left")
+        assert "50 %" in drawn(look(folder), 40, 20)[2]
+
+
+def test_a_note_stands_in_the_first_line_alone(sweep):
+    with sweep.hold():
+        state = look(sweep)
+        console = Console(file=io.StringIO(), force_terminal=True, width=100, height=30, color_system=None)
+        with SweepDisplay(console) as display:
+            display.note("Stopping ...")
+            display.update(state)
+            shown = CODES.sub("", console.file.getvalue())
+    first, *others = shown.split("\n")
+    assert "Stopping ... demo, 2 processes" in first and "left" not in first
+    assert "Stopping" not in "".join(others)
+    log = io.StringIO()
+    with SweepDisplay(Console(file=log)) as display:
+        display.note("Stopping ...")
+    assert log.getvalue() == "Stopping ...\n"
 
 
 def test_many_failures_are_grouped_by_their_reason(tmp_path):
@@ -315,8 +370,8 @@ def test_many_failures_are_grouped_by_their_reason(tmp_path):
     for number, cell in enumerate(folder.cells):
         say(folder, cell, "failed", START, reason="Out of memory." if number % 4 else f"Line {number}: odd.")
     lines = closing_summary(look(folder)).splitlines()
-    assert lines[:3] == [
-        "demo, 100 cells: 100 failed.",
+    assert lines[0].startswith("demo in ") and lines[0].endswith("s, 100 cells: 100 failed.")
+    assert lines[1:3] == [
         "Failed:",
         "  m0/nano eurosat swept seed 1 and 74 more: Out of memory.",
     ]

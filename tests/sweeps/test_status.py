@@ -11,6 +11,7 @@ import pytest
 from sweeps.sweeping import START, cells_of, make_sweep, report, say, write_log
 
 from rsbench.cli import _main
+from rsbench.sweeps.folder import SweepFolder
 
 
 @pytest.fixture
@@ -116,7 +117,10 @@ def test_json_tells_everything(status, tmp_path):
     with folder.hold():
         found = json.loads(status("--json")[1])
     assert (found["schema_version"], found["sweep"], found["phase"]) == (1, folder.path.name, "running")
-    assert found["scheduler"]["pid"] == os.getpid() and found["go_on"] == folder.go_on
+    assert (
+        found["scheduler"]["pid"] == os.getpid()
+        and found["go_on"] == found["command"] == "rsbench sweep demo --results runs"
+    )
     assert found["counts"]["done"] == 2 and sum(found["counts"].values()) == len(found["cells"]) == 8
     assert found["seconds_left"] is None and found["warnings"] == []
     by_key = {cell["key"]: cell for cell in found["cells"]}
@@ -191,3 +195,70 @@ def test_it_starts_without_torch_and_tables(tmp_path):
     command = [sys.executable, "-c", code, "status", "--results", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
+def test_what_goes_on_can_be_pasted_anywhere(status, tmp_path):
+    make_sweep(
+        tmp_path / "runs",
+        argv=["rsbench", "sweep", "my demo.yaml"],
+        cwd="/some where",
+        variables={"RSBENCH_DATA": "/d a"},
+    )
+    command = "cd '/some where' && RSBENCH_DATA='/d a' rsbench sweep 'my demo.yaml'"
+    assert status()[1].splitlines()[-1] == f"Go on: {command}"
+    found = json.loads(status("--json")[1])
+    assert (found["command"], found["go_on"]) == ("rsbench sweep 'my demo.yaml'", command)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["rm", "-rf", "~"], [], ["rsbench"], ["rsbench", "run", "sweep"], ["bash", "-c", "rsbench sweep"]],
+)
+def test_what_is_no_sweep_is_never_shown_as_a_command(status, tmp_path, argv):
+    folder = make_sweep(tmp_path / "runs", argv=argv)
+    say(folder, folder.cells[0], "failed", START, reason="odd")
+    assert not {"Go on", "Run again"} & {line.partition(":")[0] for line in status()[1].splitlines()}
+    assert json.loads(status("--json")[1])["go_on"] is None
+
+
+def test_a_command_cannot_rewrite_the_screen(status, tmp_path):
+    argv = ["rsbench", "sweep", "a;\nrm -rf ~\n\x1b[2J\u202e"]
+    make_sweep(tmp_path / "runs", argv=argv)
+    assert status()[1].splitlines()[-1] == r"Go on: rsbench sweep 'a;\nrm -rf ~\n\x1b[2J\u202e'"
+
+
+def test_cells_in_the_queue_of_a_cluster(status, tmp_path):
+    folder = make_sweep(tmp_path / "runs")
+    say(folder, folder.cells[0], "waiting", START, queued="77_3")
+    with folder.hold():
+        lines = status()[1].splitlines()
+        found = json.loads(status("--json")[1])
+    assert lines[2].startswith("8 cells: 1 queued, 7 waiting")
+    assert lines[3:] == ["Queued on the cluster:", f"  {folder.cells[0].name}  job 77_3"]
+    assert found["cells"][0]["queued"] == "77_3" and found["counts"]["waiting"] == 8
+
+
+def test_failures_of_earlier_sweeps_point_to_nothing_that_is_not_there(status, tmp_path):
+    folder = make_sweep(tmp_path / "runs", cells_of(1, ("eurosat",), 4))
+    cells = folder.cells
+    for cell in cells[:2]:
+        reason = "The process ended with exit code 1; its log says why."
+        say(folder, cell, "failed", START, reason=reason, earlier=True)
+        write_log(folder, cell)
+    say(folder, cells[2], "failed", START, reason="Long. (its log has all of it)", earlier=True)
+    _, out, _ = status()
+    assert f"  {cells[0].name} and 1 more: failed earlier: The process ended with exit code 1.\n" in out
+    assert f"  {cells[2].name}: failed earlier: Long.\n" in out and "log" not in out
+    assert [cell["earlier"] for cell in json.loads(status("--json")[1])["cells"]] == [True, True, True, False]
+
+
+def test_a_sweep_knows_where_it_was_started(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RSBENCH_DATA", "/x")
+    monkeypatch.setenv("RSBENCH_CACHE", "/y")
+    monkeypatch.delenv("RSBENCH_PLUGINS", raising=False)
+    about = {"title": "t", "engine": "e", "slots": 1, "argv": ["rsbench", "sweep", "demo"]}
+    made = SweepFolder.create(tmp_path, cells_of(), **about)
+    found = SweepFolder.read(made.path)
+    assert found == made and found.cwd == str(tmp_path)
+    assert found.variables == {"RSBENCH_DATA": "/x", "RSBENCH_CACHE": "/y"}
