@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rsbench.sweeps.cell import Resources
 from rsbench.sweeps.engines import Ended
+from rsbench.sweeps.reasons import reason_of_exit
 
 READABLE = (
     "OUT_OF_MEMORY", "TIMEOUT", "CANCELLED", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "DEADLINE", "LAUNCH FAILED", "GONE",
@@ -15,14 +16,15 @@ _BLAMELESS = ("PREEMPTED", "NODE_FAIL", "BOOT_FAIL")
 _MOST = 300
 
 
-def ending(number: int, state: str, wanted: Resources, log: Path) -> Ended:
+def ending(number: int, state: str, wanted: Resources, log: Path, code: int | None = None) -> Ended:
     """Returns what became of a job.
 
     Args:
         number: of the job.
-        state: as sacct names it, ``GONE`` where SLURM knows nothing of it any more, or submitit's of a local job.
+        state: as sacct names it, or ``GONE`` where SLURM knows nothing of it any more.
         wanted: what it asked for.
         log: standard error of its first task.
+        code: of the task on this machine that died (negative: by that signal), where it is known.
     """
     memory = f"{wanted.memory:g} GiB" if wanted.memory else "the cluster gives"
     known = {
@@ -35,10 +37,16 @@ def ending(number: int, state: str, wanted: Resources, log: Path) -> Ended:
         "BOOT_FAIL": "The node on which the job should run did not start.",
         "GONE": "SLURM no longer knows the job, and it left no word.",
     }
-    reason = known.get(state, f"The process of the job died without a word ({state.lower().replace('_', ' ')}).")
+    reason = known.get(state) or (reason_of_exit(code) if code else None)
+    if reason is None:
+        called = f"; SLURM calls it {state.lower().replace('_', ' ')}" if state.isupper() else ""
+        reason = f"The process of the job ended without a word{called}."
     last = "" if state in _BLAMELESS else _last_line(log)
-    said = f" Its last line: {last}" if last else f" Its log is {log}."
-    return Ended(number, reason + said, blameless=state in _BLAMELESS)
+    if last:
+        reason += f" Its last line: {last}"
+    elif log.exists() and log.stat().st_size:
+        reason += f" Its log is {log}."
+    return Ended(number, reason, blameless=state in _BLAMELESS)
 
 
 def _last_line(log: Path) -> str:

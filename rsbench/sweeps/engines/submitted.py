@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -16,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from rsbench.atomic import write_whole
-from rsbench.sweeps.engines.local import thread_variables
+from rsbench.sweeps.engines import watched
+from rsbench.sweeps.engines.machine import thread_variables
 from rsbench.sweeps.reasons import reason_of
 
 STOP = "stop"
@@ -55,6 +58,25 @@ class Word:
 def word_of(folder: Path, number: int, rank: int) -> Path:
     """Returns the file in which a task of the job ``number`` leaves word."""
     return folder / f"{number}-{rank}.word"
+
+
+def python_of_tasks() -> str:
+    """Returns a command in place of ``python``, for tasks on this machine, which leaves their exit codes."""
+    return shlex.join([sys.executable, "-S", watched.__file__, sys.executable])
+
+
+def exit_code(folder: Path, job: str, rank: int) -> int | None:
+    """Returns how a task on this machine ended (negative: by that signal); None where that is not known.
+
+    Args:
+        folder: for words.
+        job: id of submitit's.
+        rank: of the task.
+    """
+    try:
+        return int((folder / watched.exit_file(job, rank)).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 @dataclass(frozen=True)
