@@ -151,7 +151,7 @@ class Scheduler:
         later = self.engine.submit(written) if written else ()
         for job in later:
             del self.running[job.number], self.readers[job.number]
-            self.queue.insert(0, job)
+        self.queue[:0] = later
         self._pause = min(_LONGEST, max(1.0, 2 * self._pause)) if later else 0.0
         self._again = time.monotonic() + self._pause
         for job in written:

@@ -34,7 +34,7 @@ LEASES = ".leases"
 """In the folder of all runs: who is at work on which run."""
 
 
-def work(file: Path) -> None:
+def work(file: Path, device: str | None = None) -> None:
     """Does the cells of the job in ``file``, and writes what becomes of each to the job's file of events.
 
     Every cell gets an event that ends it unless this process is killed, interrupted, or cannot write events. Under
@@ -42,6 +42,7 @@ def work(file: Path) -> None:
 
     Args:
         file: ``rsbench.sweeps.job.Job.file``.
+        device: that the cells had, where a failure is written down on another machine; None is that of this one.
 
     Raises:
         KeyboardInterrupt: after the record of the interrupted cell is written.
@@ -50,7 +51,7 @@ def work(file: Path) -> None:
     job = Job.read(file)
     with output_kept():
         output_to(job.log(job.cells[0]))
-        worker = _Worker(job)
+        worker = _Worker(job, device)
         try:
             worker.work()
         except KeyboardInterrupt:
@@ -63,7 +64,8 @@ def work(file: Path) -> None:
 
 
 class _Worker:
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, device: str | None = None) -> None:
+        self.device = device
         self.job = job
         self.around = job.surroundings
         self.several = job.resources.world > 1
@@ -90,7 +92,7 @@ class _Worker:
         opened = open_data(self.chosen.task, spec.data, spec.split, self.around.download)
         self.request: Request = self.chosen.request(
             *opened,
-            device=pick_device(spec.device),
+            device=self.device or pick_device(spec.device),
             accept_licence=self.around.accept_licence,
             work=Path(self.around.results) / WORK,
             report=self.report,
@@ -283,4 +285,4 @@ def _explain(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    work(Path(sys.argv[1]))
+    work(Path(sys.argv[1]), *sys.argv[2:])

@@ -419,7 +419,7 @@ def closing(folder: Path, number: int, device: str) -> Job:
     ("device", "where"),
     [
         ("cpu", "cpu"),
-        pytest.param("auto", "cuda", marks=pytest.mark.xfail(strict=True, reason="the worker does not heed it yet")),
+        ("auto", "cuda"),
     ],
 )
 def test_failures_are_written_down_on_this_machine(cluster, tmp_path, monkeypatch, device, where):
