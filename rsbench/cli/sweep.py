@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +32,7 @@ def sweep(
     ] = None,
     methods: Annotated[str, typer.Option(help="In place of SUITE: METHOD or METHOD/VARIANT, commas between.")] = "",
     tasks: Annotated[str, typer.Option(help="In place of SUITE: tasks, commas between.")] = "",
-    seeds: Annotated[str, typer.Option(help="Such as 0, 0-4 or 0,2,7.")] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds: 0, 0-4 or 0,2,7. [default: 0, or the suite's]")] = "",
     protocol: Annotated[str, typer.Option(help="Protocols, commas between; the first of each task by default.")] = "",
     changes: Changes = None,
     data: Annotated[
@@ -47,7 +48,7 @@ def sweep(
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print the plan as one JSON object.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run cells again that failed earlier.")] = False,
     jobs: Annotated[
-        int, typer.Option(min=0, help="Processes at once; 0: one for each GPU, else for each core, at most 8.")
+        int, typer.Option(min=0, help="Processes at once. 0: one per GPU; without GPUs one per core, at most 8.")
     ] = 0,
     threads: Annotated[
         int | None,
@@ -65,20 +66,29 @@ def sweep(
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "",
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "",
     batch_size: Annotated[int | None, typer.Option(min=1, help="As for rsbench run.")] = None,
-    processes: Annotated[int, typer.Option(min=1, help="That work on one cell together, as under torchrun.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that share each cell, as under torchrun.")] = 1,
     download: Annotated[bool, typer.Option("--download", help="Fetch datasets that are not there.")] = False,
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="Accept the terms of all weights, once and for later.")
     ] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Run what has no record yet of a matrix of methods, tasks, protocols and seeds."""
+    """Run every method on every task with every seed; skip what has a record."""
+    began = datetime.now(UTC).isoformat(timespec="milliseconds")
     if engine not in ENGINES:
         raise UserError(f"There is no engine {engine!r}.", near_miss(engine, ENGINES))
     if as_json and not dry_run:
-        raise UserError("--json prints a plan.", "Add --dry-run; rsbench status --json tells how a sweep stands.")
+        raise UserError("--json needs --dry-run.", "Add it; rsbench status --json tells how a sweep stands.")
     if threads is not None and engine != "local":
         raise UserError("--threads is for this machine alone.", "On a cluster, resources of a suite say it: cpus.")
+    if array_parallelism is not None and engine != "slurm":
+        raise UserError(
+            "--array-parallelism is for --engine slurm.", "--jobs says how many processes run at once here."
+        )
+    if jobs and engine == "slurm":
+        raise UserError(
+            "--jobs does not go with --engine slurm.", "--array-parallelism says how many jobs run at once."
+        )
     from rsbench.records import Store
     from rsbench.sweeps.engines.machine import cores
     from rsbench.sweeps.job import Surroundings
@@ -97,10 +107,16 @@ def sweep(
     own |= {"--checkpoint": checkpoint, "--processes": processes > 1}
     if suite is not None:
         if both := [option for option, value in own.items() if value]:
-            raise UserError(f"The suite {suite} says itself what {', '.join(both)} would say.", "Leave them out.")
+            do, it = ("do", "them") if len(both) > 1 else ("does", "it")
+            own_words = f"{' and '.join(both)} {do} not go with a suite: {suite} names its own"
+            raise UserError(f"{own_words}.", f"Leave {it} out.")
         wanted = load_suite(suite, found, seeds=seeds, **shared)
     elif not methods or not tasks:
         known = ", ".join(shipped_suites())
+        if methods or tasks:
+            raise UserError(
+                f"{'--tasks' if methods else '--methods'} is missing.", "Give it, or a suite in place of both."
+            )
         raise UserError("A sweep wants a suite, or --methods and --tasks.", f"Shipped suites: {known}.")
     else:
         wanted = from_options(
@@ -115,7 +131,7 @@ def sweep(
             resources={"processes": processes} if processes > 1 else {},
             **shared,
         )
-    place = (results if dry_run else folder_to_write(results, "--results")).absolute()
+    place = (_folder_to_read(results) if dry_run else folder_to_write(results, "--results")).absolute()
     store = Store(place)
     stand = standings(wanted.cells, found, store, here=engine != "slurm")
     left = [cell for cell in wanted.cells if stand[cell.key].state != "done"]
@@ -133,7 +149,7 @@ def sweep(
         typer.echo(json.dumps(plan.facts(), indent=1) if as_json else plan_text(plan))
         return
     around = Surroundings(results=str(place), plugins=tuple(str(file.absolute()) for file in plugin or ()), **options)
-    code = _run(wanted, stand, around, engine, slots, threads, gpus, array_parallelism)
+    code = _run(wanted, stand, around, engine, slots, threads, gpus, array_parallelism, began)
     if code:
         raise typer.Exit(code)
 
@@ -147,6 +163,7 @@ def _run(
     threads: int | None,
     gpus: Sequence[str],
     array_parallelism: int | None,
+    began: str,
 ) -> int:
     """Runs what is left of a suite, shows how it goes, and returns the exit code."""
     from rsbench.cli.sweep_progress import SweepDisplay
@@ -157,7 +174,7 @@ def _run(
 
     seconds = _lengths(suite, stand, around)
     where = {"local": "this machine", "slurm": "SLURM", "submitit": "submitit on this machine"}[name]
-    about = {"title": suite.title, "argv": _argv(), "engine": where, "slots": slots}
+    about = {"title": suite.title, "argv": _argv(), "started": began, "engine": where, "slots": slots}
     folder = SweepFolder.create(Path(around.results), suite.cells, **about)
     try:
         engine = _engine(name, folder.path, slots, threads, gpus, array_parallelism)
@@ -195,6 +212,13 @@ def _run(
         state.refresh()
     typer.echo(closing_summary(state))
     return code or int(bool(state.of("failed")))
+
+
+def _folder_to_read(results: Path) -> Path:
+    there = next(place for place in (results.absolute(), *results.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UserError(f"--results {results} cannot be a folder: {there} is a file.", "Choose another one.")
+    return results
 
 
 def _argv() -> list[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rsbench.cli.common import results_folder
+from rsbench.errors import UserError
 
 
 def verify(
@@ -20,6 +21,9 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check digests and compute every metric again from the stored predictions; exit code 1 if anything is wrong."""
+    for run in runs or ():
+        if Path(run).is_dir() and (len(Path(run).parts) > 1 or not (results / run).is_dir()):
+            raise UserError(f"{run} is a folder, and runs are given by their ids.", f"Try --results {run}.")
     results_folder(results)
     from rsbench.records import Store
     from rsbench.reporting.verification import verify as verify_runs

@@ -186,3 +186,9 @@ def test_a_run_that_is_not_there_is_named(store, call, capsys):
     classified(store)
     assert _main(["verify", "nowhere", "--results", str(store.root)]) == 2
     assert "There is no run 'nowhere'" in capsys.readouterr().err
+
+
+def test_a_folder_in_place_of_ids_gets_a_hint(store, capsys, tmp_path):
+    (tmp_path / "mine").mkdir()
+    assert _main(["verify", str(tmp_path / "mine")]) == 2
+    assert f"Try --results {tmp_path / 'mine'}." in capsys.readouterr().err

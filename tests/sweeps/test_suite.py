@@ -182,7 +182,7 @@ blocks:
         ("13", "no 'export'"), ("13", "partition is a list"), ("18", "multiples of 16 px, not 65"),
         ("18", "epochs='x'"), ("19", "no precision 'fp16'"), ("20", "no device 'gpu'"), ("21", "batch_size is '0'"),
         ("22", "split of their own"), ("23", "checkpoint is that of one method"), ("26", "no 'resisc45'"),
-        ("27", "cannot be read"), ("28", "line 27 already"), ("29", "A block is a mapping"),
+        ("27", "cannot be read"), ("28", "line 27 already"), ("29", "This block is a text"),
         ("34", "'octaves'"), ("35", "does not exist"),
         ("36", "'random/nano' stands in methods already"), ("37", "tasks is an empty list"), ("38", "no 'seed'"),
             ("39", "seed 0, is wanted by line 30 already"),
@@ -227,6 +227,19 @@ def test_a_mistake_anywhere_is_told_with_its_line(registry, tmp_path, mistake, c
     file = tmp_path / "mine.yaml"
     file.write_text("# ...\n" * comments + "\n".join(lines), encoding="utf-8")
     assert str(expected + comments) in {where for where, _ in faults(load_suite, str(file), registry)}
+
+
+def test_mistakes_are_told_in_words_that_fit(read, registry, tmp_path):
+    assert faults(read, "blocks:\n  -\n") == [("2", "This block is empty. Write - methods: ...")]
+    long = "blocks:\n  - methods: " + "x" * 5000 + "\n    tasks: eurosat\n"
+    assert faults(read, long) == [("2", "This text has 5,000 characters; 4,096 is the most.")], "and nothing else of it"
+    found = faults(from_options, "random", "eurosat", registry, device="gpu")
+    assert found == [("--device", "There is no device 'gpu'. Did you mean 'cuda'?")]
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    found = faults(from_options, "random,ctxmim", "eurosat", registry, checkpoint=tmp_path / "w.pth")
+    assert [text for where, text in found if where == "--checkpoint"] == [
+        "A checkpoint is that of one method, and here are 2. Give a single method, or write a suite."
+    ]
 
 
 HOSTILE = {

@@ -35,6 +35,7 @@ FIELDS = (
     "methods", "tasks", "protocols", "seeds", "set", "data", "split", "checkpoint", "precision", "device", "batch_size",
     "resources",
 )  # fmt: skip
+_MAPPING = "Write a mapping from method to file."
 _DEVICE = re.compile(r"auto|cpu|(cuda|mps|xpu)(:\d{1,3})?")
 
 
@@ -105,7 +106,7 @@ class Block:
             self._precision = given
         self._device = self._one("device", "auto")
         if not _DEVICE.fullmatch(self._device):
-            known = near_miss(self._device, ("auto", "cpu", "cuda"))
+            known = near_miss("cuda" if "gpu" in self._device.lower() else self._device, ("auto", "cpu", "cuda"))
             mistakes.add(self.place_of("device"), f"There is no device {self._device!r}.", known)
         size = fields.get("batch_size")
         self._batch_size = as_number(size.node, "batch_size", int, mistakes) if size else None
@@ -295,7 +296,8 @@ class Block:
                         raise UserError(f"{key!r} is no method of this block.", near_miss(key, own))
         elif len(self.methods) > 1:
             many = f"A checkpoint is that of one method, and here are {len(self.methods)}."
-            self.mistakes.add(field.place, many, "Write a mapping from method to file.")
+            hint = "Give a single method, or write a suite." if isinstance(field.place, str) else _MAPPING
+            self.mistakes.add(field.place, many, hint)
         else:
             pairs = [(named.id, field.node) for named in self.methods]
         for method_id, node in pairs:

@@ -22,12 +22,17 @@ class Mistakes:
     def __init__(self, file: str = "") -> None:
         self.file = file
         self._found: dict[tuple[Place, str], str] = {}
+        self._closed: set[Place] = set()
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def add(self, place: Place, message: str, hint: str = "") -> None:
-        """Adds one: the thing and the reason, and the remedy."""
+    def add(self, place: Place, message: str, hint: str = "", last: bool = False) -> None:
+        """Adds one: the thing and the reason, and the remedy; after the last one of a place no other is added there."""
+        if place in self._closed:
+            return
+        if last:
+            self._closed.add(place)
         self._found.setdefault((place, " ".join(message.split())), " ".join(hint.split()))
 
     @contextmanager

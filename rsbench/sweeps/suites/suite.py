@@ -16,7 +16,7 @@ from rsbench.sweeps.suites.block import FIELDS, Field
 from rsbench.sweeps.suites.blocks import Cells
 from rsbench.sweeps.suites.mistakes import Mistakes
 from rsbench.sweeps.suites.shapes import as_text, check_keys
-from rsbench.sweeps.suites.yaml_lines import Items, Node, Table, Text, read_yaml
+from rsbench.sweeps.suites.yaml_lines import Empty, Items, Node, Table, Text, read_yaml
 
 SUFFIXES = (".yaml", ".yml")
 _KEYS = ("title", "blocks", *FIELDS)
@@ -90,7 +90,8 @@ def load_suite(
             check_keys(block, FIELDS, "A block", mistakes)
             cells.add({**shared, **_fields_of(block, file.parent), **options}, block.place)
         else:
-            mistakes.add(block.place, f"A block is a mapping, and this is {block.kind}.", "Write - methods: ...")
+            what_is = "This block is empty" if isinstance(block, Empty) else f"This block is {block.kind}"
+            mistakes.add(block.place, f"{what_is}.", "Write - methods: ...")
     mistakes.stop(what)
     return Suite(
         name=file.stem,

@@ -154,7 +154,7 @@ def _node(node: Any, mistakes: Mistakes) -> Node:
     if isinstance(node, yaml.MappingNode):
         return _table(node, place, mistakes)
     if len(node.value) > LONGEST:
-        mistakes.add(place, f"A text of {len(node.value):,} characters is none of a suite.", "Shorten it.")
+        mistakes.add(place, f"This text has {len(node.value):,} characters; {LONGEST:,} is the most.", last=True)
         return Text("", place, True)
     if not node.value.isprintable():
         mistakes.add(place, f"{node.value!a} holds characters that cannot be printed.", "Leave them out.")
