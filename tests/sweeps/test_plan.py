@@ -12,6 +12,7 @@ from rsbench import __version__
 from rsbench.plugins import Registry, load
 from rsbench.records import Store
 from rsbench.sources import Url
+from rsbench.sweeps.plans.costs import Guess
 from rsbench.sweeps.plans.needs import needs
 from rsbench.sweeps.plans.plan import make_plan
 from rsbench.sweeps.plans.plan_text import plan_text
@@ -206,3 +207,23 @@ def test_a_cluster_is_not_this_machine(registry, store, monkeypatch):
     own = from_options("ctxmim", "eurosat", registry, protocol="knn", data="demo")
     text = plan_text(make_plan(own, {cell.key: standing() for cell in own.cells}, store, slots=2, where="cluster"))
     assert "Memory: 2.0 GiB on a node for a job; resources.memory is not given, so the cluster decides." in text
+
+
+def test_the_page_describes_every_field(registry, store):
+    page = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(\w+)`", page[page.index("## The plan") :]))
+    suite = load_suite("table5", registry)
+    store.write(_made_up.make(task="spacenet-rio"))
+    facts = make_plan(suite, {cell.key: standing() for cell in suite.cells}, store, slots=1).facts()
+    costs = vars(Guess("x", "same", False, "cpu", None, None, None, None))
+    for part in (facts, facts["cells"][0], facts["total"], facts["needs"][0], costs):
+        assert set(part) <= told, set(part) - told
+
+
+def test_remedies_of_a_sweep_name_its_own_option(registry, store, tmp_path):
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "one.jpg").write_bytes(b"jpg")
+    suite = from_options("ctxmim", "eurosat", registry, data=str(tmp_path / "sets"))
+    why = "EuroSAT lacks images. Get them with `rsbench run --download`."
+    plan = make_plan(suite, {cell.key: standing("unknown", why) for cell in suite.cells}, store, slots=1)
+    assert "1 cell: EuroSAT lacks images. Get them with `--download`.\n" in plan_text(plan)

@@ -128,9 +128,7 @@ def _time(plan: Plan, runs: int) -> str:
     if total.no_seconds == runs:
         return "Time: unknown; nothing like this has been run yet."
     at_least = "at least " * bool(total.no_seconds or total.no_feature_seconds)
-    note = _without(total.no_seconds)
-    if total.no_feature_seconds:
-        note += f", without {_count(total.no_feature_seconds, 'set')} of features of unknown time"
+    note = _without(total.no_seconds, total.no_feature_seconds, "time")
     time = duration(total.seconds)
     if plan.where == "here":
         return f"Time: {at_least or 'about '}{time} in {_count(plan.slots or 1, 'process', 'es')}{note}."
@@ -172,14 +170,13 @@ def _disks(plan: Plan) -> Iterator[str]:
     features, unknown = plan.feature_bytes
     runs = [(plan.total.disk, "runs and checkpoints")]
     cached = [(features, "features"), (sum(need.size or 0 for need in plan.needs), "downloads")]
-    no_runs = _without(plan.total.no_disk)
-    no_features = f", without {_count(unknown, 'set')} of features of unknown size" if unknown else ""
+    no_disk = plan.total.no_disk
     free = plan.free.get(str(plan.results)), plan.free.get(str(plan.cache))
     if plan.one_disk:
-        yield _disk(f"{plan.results} and {plan.cache}", runs + cached, free[0], no_runs + no_features)
+        yield _disk(f"{plan.results} and {plan.cache}", runs + cached, free[0], _without(no_disk, unknown, "size"))
     else:
-        yield _disk(str(plan.results), runs, free[0], no_runs)
-        yield _disk(str(plan.cache), cached, free[1], no_features)
+        yield _disk(str(plan.results), runs, free[0], _without(no_disk))
+        yield _disk(str(plan.cache), cached, free[1], _without(0, unknown, "size"))
 
 
 def _disk(where: str, parts: Sequence[tuple[int, str]], free: int | None, note: str) -> str:
@@ -189,9 +186,12 @@ def _disk(where: str, parts: Sequence[tuple[int, str]], free: int | None, note: 
     return f"Disk at {where}: {text}{left}{short}{note}."
 
 
-def _without(count: int) -> str:
-    have = "has" if count == 1 else "have"
-    return f", without {_count(count, 'cell')} that {have} no earlier run to go by" if count else ""
+def _without(cells: int, sets: int = 0, what: str = "") -> str:
+    """What a sum leaves out: cells, and sets of features of which something is not known."""
+    have = "has" if cells == 1 else "have"
+    parts = [f"{_count(cells, 'cell')} that {have} no earlier run to go by"] if cells else []
+    parts += [f"{_count(sets, 'set')} of features of unknown {what}"] if sets else []
+    return f", without {' and '.join(parts)}" if parts else ""
 
 
 def _open_questions(plan: Plan) -> Iterator[str]:
