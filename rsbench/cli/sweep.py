@@ -136,7 +136,11 @@ def sweep(
     stand = standings(wanted.cells, found, store, here=engine != "slurm")
     left = [cell for cell in wanted.cells if stand[cell.key].state != "done"]
     gpus = _gpus(left) if engine != "slurm" else []
-    slots = jobs or len(gpus) or min(8, cores()) if engine != "slurm" else len(wanted.cells)
+    slots = (
+        jobs or len(gpus) or min(8, cores())
+        if engine != "slurm"
+        else sum(cell.resources.world for cell in wanted.cells)
+    )
     if engine == "local":
         _check(left, slots, gpus)
     options: dict[str, Any] = {"retry_failed": retry_failed, "download": download, "accept_licence": accept_licence}
@@ -197,7 +201,7 @@ def _run(
 
             _interrupt_on("SIGTERM", "SIGHUP")  # what ends a job on a cluster, or its terminal, ends it in order
             try:
-                Scheduler(folder, engine, around, together, seconds.get, look).run(stand)
+                Scheduler(folder, engine, around, together, seconds.get, look, display.note).run(stand)
             except KeyboardInterrupt:
                 code = 130
             look()
@@ -211,7 +215,7 @@ def _run(
         state.interrupt()
         state.refresh()
     typer.echo(closing_summary(state))
-    return code or int(bool(state.of("failed")))
+    return code or int(len(state.of("done", "reused")) < len(suite.cells))
 
 
 def _folder_to_read(results: Path) -> Path:

@@ -37,6 +37,7 @@ class Scheduler:
         together: whether one process does all seeds of such a cell.
         seconds: what the cell with a key is expected to take, where that is known; long ones come first.
         look: is called about four times a second, to show how things are.
+        say: is told what concerns the sweep as a whole.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class Scheduler:
         together: Callable[[Cell], bool] = lambda cell: False,
         seconds: Callable[[str], float | None] = lambda key: None,
         look: Callable[[], object] = lambda: None,
+        say: Callable[[str], object] = lambda text: None,
     ) -> None:
         self.folder, self.engine, self.around = folder, engine, surroundings
-        self.together, self.seconds, self.look = together, seconds, look
+        self.together, self.seconds, self.look, self.say = together, seconds, look, say
         self.store = Store(surroundings.results)
         self.states: dict[str, State] = {cell.key: "waiting" for cell in folder.cells}
         self.queue: list[Job] = []
@@ -152,6 +154,8 @@ class Scheduler:
         for job in later:
             del self.running[job.number], self.readers[job.number]
         self.queue[:0] = later
+        if later and not self._pause:
+            self.say(f"{self.engine.full or 'No more jobs are taken now.'} It is tried again and again.")
         self._pause = min(_LONGEST, max(1.0, 2 * self._pause)) if later else 0.0
         self._again = time.monotonic() + self._pause
         for job in written:
@@ -231,6 +235,9 @@ class Scheduler:
         """Stops all jobs in good order, and hears what became of their cells."""
         self.queue.clear()
         cells = [cell for job in self.running.values() for cell in job.cells]
+        self.say(
+            f"Stopping in good order; this takes up to {self.engine.patience:.0f} s. Ctrl-C again ends it at once."
+        )
         self.engine.interrupt()
         deadline = time.monotonic() + self.engine.patience
         while self.running and time.monotonic() < deadline:

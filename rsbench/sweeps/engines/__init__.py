@@ -38,6 +38,8 @@ class Engine(Protocol):
     """Processes that run at the same time; a job takes ``job.resources.world`` of them."""
     patience: float
     """Seconds that jobs get to stop in good order after ``interrupt``."""
+    full: str | None
+    """Why the last ``submit`` left jobs for later, for people; None if it took all."""
 
     def submit(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """Starts jobs whose files are written. A cluster may queue them.

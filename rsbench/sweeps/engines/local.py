@@ -54,6 +54,7 @@ class LocalEngine:
             raise ValueError(f"{slots} processes cannot have a GPU each of {len(gpus)}")
         self.slots = slots
         self.patience = 30.0
+        self.full: str | None = None
         self.threads = threads or wished_threads() or max(1, cores() // slots)
         self.name = f"{slots} GPU{'s' * (slots > 1)}" if gpus else f"{slots} process{'es' * (slots > 1)}"
         self._given, self._target = threads, target
