@@ -291,6 +291,6 @@ def _engine(
         from rsbench.sweeps.engines.local import LocalEngine
 
         return LocalEngine(slots, threads, gpus[:slots])
-    from rsbench.sweeps.engines.slurm import SubmititEngine
+    from rsbench.sweeps.engines.cluster.slurm import SubmititEngine
 
     return SubmititEngine(folder, "slurm" if name == "slurm" else "local", slots, array_parallelism)

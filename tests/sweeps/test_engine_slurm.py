@@ -16,9 +16,9 @@ from rsbench.errors import UserError
 from rsbench.records import Store
 from rsbench.spec import RunSpec
 from rsbench.sweeps.cell import Cell, Resources
-from rsbench.sweeps.engines import asking, slurm
-from rsbench.sweeps.engines.endings import ending
-from rsbench.sweeps.engines.slurm import SubmititEngine
+from rsbench.sweeps.engines.cluster import asking, slurm
+from rsbench.sweeps.engines.cluster.endings import ending
+from rsbench.sweeps.engines.cluster.slurm import SubmititEngine
 from rsbench.sweeps.job import Job, Surroundings
 
 pytest.importorskip("submitit")

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from rsbench.sweeps.engines.endings import READABLE
+from rsbench.sweeps.engines.cluster.endings import READABLE
 from rsbench.sweeps.job import Job
 
 ASK_SECONDS = 20.0

@@ -16,13 +16,13 @@ from typing import Any, Literal
 
 from rsbench.errors import UserError
 from rsbench.sweeps.engines import Ended
-from rsbench.sweeps.engines import parameters as told
-from rsbench.sweeps.engines.asking import Sent, Slurm
-from rsbench.sweeps.engines.closings import Closings
-from rsbench.sweeps.engines.endings import ending
-from rsbench.sweeps.engines.refusals import Refusal
-from rsbench.sweeps.engines.starting import as_if_outside, interrupts_later, within
-from rsbench.sweeps.engines.submitted import STOP, Task, Word, exit_code, python_of_tasks, word_of
+from rsbench.sweeps.engines.cluster import parameters as told
+from rsbench.sweeps.engines.cluster.asking import Sent, Slurm
+from rsbench.sweeps.engines.cluster.closings import Closings
+from rsbench.sweeps.engines.cluster.endings import ending
+from rsbench.sweeps.engines.cluster.refusals import Refusal
+from rsbench.sweeps.engines.cluster.starting import as_if_outside, interrupts_later, within
+from rsbench.sweeps.engines.cluster.submitted import STOP, Task, Word, exit_code, python_of_tasks, word_of
 from rsbench.sweeps.job import Job
 from rsbench.sweeps.reasons import reason_of
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rsbench.atomic import write_whole
-from rsbench.sweeps.engines import watched
+from rsbench.sweeps.engines.cluster import watched
 from rsbench.sweeps.engines.machine import thread_variables
 from rsbench.sweeps.reasons import reason_of
 

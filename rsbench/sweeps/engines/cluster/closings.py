@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 from rsbench.sweeps.engines import Ended
+from rsbench.sweeps.engines.cluster.starting import as_if_outside
 from rsbench.sweeps.engines.local import LOG
 from rsbench.sweeps.engines.machine import thread_variables
-from rsbench.sweeps.engines.starting import as_if_outside
 from rsbench.sweeps.job import Job
 from rsbench.sweeps.reasons import reason_of, reason_of_exit
 

@@ -1,0 +1,1 @@
+"""Jobs on a cluster: what submitit submits, what SLURM answers, and how jobs end."""
