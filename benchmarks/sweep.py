@@ -6,7 +6,8 @@
 
 ``overhead``: cells of a cached probe, each a job of its own, in one process of a sweep that is warm; beside it a plain
 loop in one warm process that does the same for each: opens the dataset, loads the weights, evaluates, writes a record.
-What a cell takes longer in the sweep is what scheduling costs.
+Scheduling is what passes between the end of a cell and the beginning of the next. What a cell takes longer beyond that
+is the price of a process of its own, whose pages are copied as they are touched.
 
 ``finished``: the whole command, from its start to its end, on a sweep of which every cell has a record. The records are
 copies of one real run under other seeds.
@@ -16,12 +17,14 @@ Scenes are drawn before, and both sides begin without features and records.
 """
 
 import argparse
+import itertools
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from os import environ
 from pathlib import Path
 
@@ -35,6 +38,7 @@ from rsbench.spec import choose
 from rsbench.sweeps.commands import command_of
 from rsbench.sweeps.engines.local import LocalEngine
 from rsbench.sweeps.engines.machine import thread_variables
+from rsbench.sweeps.events import Reader
 from rsbench.sweeps.folder import SweepFolder
 from rsbench.sweeps.foresight import Foreseen, remember
 from rsbench.sweeps.job import Surroundings
@@ -96,7 +100,18 @@ def overhead(cells: int, rounds: int, folder: Path) -> None:
         engine.close()
     report(seconds, "loop")
     costs = [(one - other) / cells for one, other in zip(seconds["sweep"], seconds["loop"], strict=True)]
-    print(f"a cell takes {1000 * statistics.median(costs):.1f} ms longer in a sweep ({cells} cells, {rounds} rounds)")
+    pauses = [pause for file in folder.glob("sweep*/.sweeps/*") for pause in between(file)]
+    print(f"between two cells: median {1000 * statistics.median(pauses):.1f} ms, worst {1000 * max(pauses):.1f} ms")
+    print(f"a cell takes {1000 * statistics.median(costs):.1f} ms longer in all ({cells} cells, {rounds} rounds)")
+
+
+def between(folder: Path) -> list[float]:
+    """Returns the seconds between the end of each cell and the beginning of the next, as the workers wrote them."""
+    files = sorted((folder / "jobs").glob("*.jsonl"), key=lambda file: int(file.stem))
+    events = [event for file in files for event in Reader(file).new()]
+    times = sorted((datetime.fromisoformat(event.time).timestamp(), event.state) for event in events)
+    pairs = itertools.pairwise(times)
+    return [after - before for (before, state), (after, _) in pairs if state == "done"]
 
 
 def finished(cells: int, rounds: int, folder: Path) -> None:
