@@ -90,7 +90,7 @@ def sweep(
             "--jobs does not go with --engine slurm.", "--array-parallelism says how many jobs run at once."
         )
     from rsbench.records import Store
-    from rsbench.sweeps.engines.machine import cores
+    from rsbench.sweeps.engines.machine import cores, wished_threads
     from rsbench.sweeps.job import Surroundings
     from rsbench.sweeps.planning import standings
     from rsbench.sweeps.suites.suite import from_options, load_suite, shipped_suites
@@ -137,7 +137,7 @@ def sweep(
     left = [cell for cell in wanted.cells if stand[cell.key].state != "done"]
     gpus = _gpus(left) if engine != "slurm" else []
     slots = (
-        jobs or len(gpus) or min(8, cores())
+        jobs or len(gpus) or min(8, max(1, cores() // (threads or wished_threads() or 1)))
         if engine != "slurm"
         else sum(cell.resources.world for cell in wanted.cells)
     )

@@ -180,6 +180,7 @@ class Scheduler:
         """Sees to the cells of a job whose process has ended: those without an end failed, or never began."""
         if ended.number not in self.running:
             return
+        self._again = 0.0  # there may be room by now
         self._read_job(ended.number)
         job = self.running.pop(ended.number)
         del self.readers[ended.number]
