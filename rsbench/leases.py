@@ -15,8 +15,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -141,25 +140,6 @@ class Lease:
                     self.lost = True
                     return
                 os.utime(self.path)
-
-
-@contextmanager
-def wait_for(path: Path, poll: float = 0.2) -> Iterator[Lease]:
-    """Holds a lease, after waiting for whoever holds it now; look afterwards whether the work is done by then.
-
-    Args:
-        path: of the file.
-        poll: seconds between two looks.
-    """
-    while True:
-        try:
-            lease = Lease(path)
-        except Taken:
-            time.sleep(poll)
-            continue
-        with lease:
-            yield lease
-        return
 
 
 def holder(path: Path, now: float | None = None) -> Owner | None:
