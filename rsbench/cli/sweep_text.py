@@ -227,7 +227,7 @@ def closing_summary(state: SweepState, now: float | None = None) -> str:
 
 
 def _tables(cells: Iterable[Cell]) -> str:
-    """Returns which tables of the paper have a column for any of the cells, such as ``N of 1, 2 and 5``; or nothing."""
+    """Returns which tables of the paper have a column for any of the cells, such as ``N: 1, 2 or 5``; or nothing."""
     tasks = {cell.spec.task for cell in cells if cell.spec.data != DEMO}
     tables = tomllib.loads((resources.files("rsbench.configs") / "tables.toml").read_text(encoding="utf-8"))
     found = [
@@ -238,7 +238,7 @@ def _tables(cells: Iterable[Cell]) -> str:
     ]
     if len(found) < 2:
         return "".join(found)
-    return f"N of {', '.join(found[:-1])} and {found[-1]}"
+    return f"N: {', '.join(found[:-1])} or {found[-1]}"
 
 
 def place(path: Path) -> str:

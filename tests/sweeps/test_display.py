@@ -291,7 +291,7 @@ def test_the_summary_of_a_sweep_that_was_stopped(sweep):
         "Nothing finished is lost; 19 of 24 cells are left to do.",
         "Go on: rsbench sweep demo --results runs",
         "Run again what failed: rsbench sweep demo --results runs --retry-failed",
-        "Next: rsbench table N --results . (N of 1 and 5), rsbench leaderboard --out leaderboard --results .",
+        "Next: rsbench table N --results . (N: 1 or 5), rsbench leaderboard --out leaderboard --results .",
     ]
 
 
