@@ -270,6 +270,8 @@ def _save(
                 os.fsync(stream.fileno())
         except (OSError, RuntimeError) as error:  # the second is torch's word for a full disk
             partial.unlink(missing_ok=True)
+            if _was_interrupted(error):
+                raise KeyboardInterrupt from None
             reason = (
                 error.strerror if isinstance(error, OSError) else ""
             ) or "it could not be finished, is the disk full?"
@@ -279,6 +281,15 @@ def _save(
             ) from error
         partial.replace(folder / CHECKPOINT)
     fabric.barrier()
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C came while a file was written: torch closes it all the same, and fails in its place."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:

@@ -333,7 +333,12 @@ def test_signals_stop_a_sweep_and_a_second_one_at_once(environment, tmp_path, mo
         given += ["--plugin", str(tmp_path / "stubborn.py")]
     command = [sys.executable, "-m", "rsbench", "sweep", *given]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
     )
     assert process.stderr is not None
     for line in process.stderr:
