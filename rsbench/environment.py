@@ -34,7 +34,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "packages": versions(),
-        "cores": _cores(),
+        "cores": cores(),
         "cpu": cpu_name(),
         **_commit(),
         **_torch(),
@@ -69,7 +69,7 @@ def cpu_name() -> str | None:
     return names[0] if names else platform.processor() or None
 
 
-def _cores() -> int | None:
+def cores() -> int | None:
     """Returns the cores this process may use, which a container makes fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 

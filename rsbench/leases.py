@@ -147,26 +147,13 @@ def holder(path: Path, now: float | None = None) -> Owner | None:
 
     Args:
         path: of the file.
-        now: seconds of the clock of the file system, as ``clock`` gives them; None is that of this machine, which may
+        now: seconds of the clock of the file system (``rsbench.file_clock``); None is that of this machine, which may
             be another one.
     """
     beat = _mtime(path)
     owner = _read(path) if beat is not None else None
     age = (time.time() if now is None else now) - (beat or 0.0)
     return None if beat is None or owner is None or _gone(owner, age) else owner
-
-
-def clock(folder: Path) -> float:
-    """Returns the time by the clock of the file system of ``folder``; by that of this machine if it is read-only."""
-    probe = folder / f".clock-{secrets.token_hex(8)}"
-    try:
-        try:
-            probe.touch()
-            return probe.stat().st_mtime
-        finally:
-            probe.unlink(missing_ok=True)
-    except OSError:
-        return time.time()
 
 
 def _gone(owner: Owner | None, age: float) -> bool:

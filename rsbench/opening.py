@@ -55,7 +55,7 @@ def open_data(task: Task, data: str | None, split: str, download: bool) -> tuple
             raise UserError(f"{task.title} cannot be fetched by a program.", f"Get it from {task.url}.")
         task.download(root)  # returns at once if it is there; goes on where it broke off
     if not data and not root.exists():
-        fetch = "; rsbench run --download fetches it" if task.download else ""
+        fetch = "; rsbench run and sweep fetch it with --download" if task.download else ""
         hint = f"Pass --data DIR, or --data demo to try with procedural scenes{fetch}."
         raise UserError(f"{task.title} is not at {root}.", hint)
     resolved = resolve_split(chosen, root)

@@ -13,7 +13,8 @@ cache = typer.Typer(help="List, verify or clear cached features.", no_args_is_he
 @cache.command("list")
 def list_entries(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List cached features: whose they are, of which task, how large."""
-    from rsbench.probing.cache import FeatureCache, size
+    from rsbench.probing.cache import FeatureCache
+    from rsbench.records.files import folder_size
 
     store = FeatureCache()
     rows: list[dict[str, Any]] = [
@@ -24,7 +25,7 @@ def list_entries(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
             "data": (entry.manifest or {}).get("data"),
             "shape": (entry.manifest or {}).get("shape"),
             "made": (entry.manifest or {}).get("made"),
-            "mib": round(size(entry.folder) / 2**20, 1),
+            "mib": round(folder_size(entry.folder) / 2**20, 1),
         }
         for entry in store
     ]

@@ -89,8 +89,10 @@ def sweep(
         raise UserError(
             "--jobs does not go with --engine slurm.", "--array-parallelism says how many jobs run at once."
         )
+    from rsbench.environment import cores
     from rsbench.records import Store
-    from rsbench.sweeps.engines.machine import cores, wished_threads
+    from rsbench.sweeps.engines.local import check_fits, gpus_for
+    from rsbench.sweeps.engines.machine import wished_threads
     from rsbench.sweeps.job import Surroundings
     from rsbench.sweeps.planning import standings
     from rsbench.sweeps.suites.suite import from_options, load_suite, shipped_suites
@@ -135,14 +137,14 @@ def sweep(
     store = Store(place)
     stand = standings(wanted.cells, found, store, here=engine != "slurm")
     left = [cell for cell in wanted.cells if stand[cell.key].state != "done"]
-    gpus = _gpus(left) if engine != "slurm" else []
+    gpus = gpus_for(left) if engine != "slurm" else []
     slots = (
-        jobs or len(gpus) or min(8, max(1, cores() // (threads or wished_threads() or 1)))
+        jobs or len(gpus) or min(8, max(1, (cores() or 1) // (threads or wished_threads() or 1)))
         if engine != "slurm"
         else sum(cell.resources.world for cell in wanted.cells)
     )
     if engine == "local":
-        _check(left, slots, gpus)
+        check_fits(left, slots, gpus)
     options: dict[str, Any] = {"retry_failed": retry_failed, "download": download, "accept_licence": accept_licence}
     if dry_run:
         from rsbench.sweeps.plans.plan import make_plan
@@ -254,34 +256,6 @@ def _ignore(*names: str) -> None:
     for name in names:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-
-def _gpus(cells: Sequence[Cell]) -> list[str]:
-    """The GPUs of this machine, if any of the cells may use one."""
-    from rsbench.sweeps.engines.local import ANY_GPU
-    from rsbench.sweeps.engines.machine import gpus
-
-    return gpus() if any(cell.spec.device in ANY_GPU for cell in cells) else []
-
-
-def _check(cells: Sequence[Cell], slots: int, gpus: Sequence[str]) -> None:
-    """Raises UserError if cells cannot be run on this machine, each process with a GPU for itself."""
-    from rsbench.sweeps.engines.local import ANY_GPU
-
-    for cell in cells:
-        if cell.resources.nodes > 1:
-            raise UserError(f"{cell.name} wants several nodes, and this machine is one.", "Use --engine slurm.")
-    if not gpus:
-        return
-    here = len(gpus)
-    there = f"this machine has {here} GPU{'s' * (here > 1)}"
-    cpu = "--device cpu computes without any."
-    if slots > here:
-        raise UserError(f"--jobs {slots} is too many: each process has a GPU for itself, and {there}.", cpu)
-    for cell in cells:
-        if cell.spec.device in ANY_GPU and cell.resources.world > slots:
-            wants = f"{cell.name} wants {cell.resources.world} GPUs"
-            raise UserError(f"{wants}: this sweep uses {slots}, and {there}.", f"Give it fewer processes; {cpu}")
 
 
 def _engine(

@@ -154,11 +154,8 @@ def _failure(group: Sequence[CellState]) -> list[str]:
 
 
 def reason(one: CellState) -> str | None:
-    """Returns the reason of a failure with remedies of a sweep; one of an earlier sweep points to no log."""
-    if one.reason is None:
-        return None
-    text = one.reason.replace("rsbench run --download", "--download")
-    return _ITS_LOG.sub("", text) if one.earlier else text
+    """Returns the reason of a failure; one of an earlier sweep points to no log."""
+    return _ITS_LOG.sub("", one.reason) if one.reason is not None and one.earlier else one.reason
 
 
 def go_on_command(folder: SweepFolder, *more: str) -> str | None:

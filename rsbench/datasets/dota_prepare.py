@@ -20,6 +20,7 @@ from rsbench.datasets.dota_layout import FLAT, TITLE, Source, find_parts
 from rsbench.datasets.dota_tiles import Counts, Settings
 from rsbench.datasets.dota_work import Job, cut_image, plan, read_note, write_json
 from rsbench.datasets.items import file_sha256
+from rsbench.environment import cores
 from rsbench.errors import RunError, UserError
 from rsbench.locks import exclusive
 
@@ -159,7 +160,7 @@ def _plan(folder: Path, part: str, sources: tuple[Source, ...], settings: Settin
 
 def _cut(jobs: Sequence[Job], workers: int) -> Iterator[None]:
     """Cuts images, the largest files first, and yields once for each that is done. The first error stops all."""
-    count = min(workers or _cores(), len(jobs))
+    count = min(workers or cores() or 1, len(jobs))
     ordered = sorted(jobs, key=lambda job: -job.source.image.stat().st_size)
     if count <= 1 or (not workers and len(jobs) <= _FEW):
         for job in ordered:
@@ -180,11 +181,6 @@ def _cut(jobs: Sequence[Job], workers: int) -> Iterator[None]:
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _cores() -> int:
-    """Returns how many cores this process may use; not all of the machine in a job of a cluster."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start() -> None:

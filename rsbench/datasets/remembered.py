@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from rsbench.atomic import write_whole
 from rsbench.datasets.stamps import stamps
+from rsbench.file_clock import file_clock
 from rsbench.paths import cache_home
 
 YOUNG = 2_000_000_000
@@ -49,7 +49,8 @@ def remembered(files: Iterable[tuple[str, Path]], compute: Callable[[], str], mo
     known = _read(memory, before.digest)
     if known is not None:
         return known
-    now = _clock(memory.parent)  # before the files are read: what is written from now on gets later stamps
+    ticks = file_clock(memory.parent)  # before the files are read: what is written from now on gets later stamps
+    now = None if ticks is None else min(ticks, time.time_ns())  # the dataset may lie where nothing can be written
     found = compute()
     if now is not None and before.newest < now - YOUNG and stamps(paths) == before:
         content = {"schema_version": 1, "files": len(paths), "stamps": before.digest, "fingerprint": found}
@@ -97,23 +98,3 @@ def _read(memory: Path, expected: str) -> str | None:
 def _check(taken: str, fingerprint: str) -> str:
     """What tells a damaged file: a fingerprint with one wrong digit looks like any other."""
     return hashlib.sha256(f"{taken} {fingerprint}".encode()).hexdigest()
-
-
-def _clock(folder: Path) -> int | None:
-    """Returns the time by the clock of the file system or by that of the system, whichever is behind.
-
-    Both are asked, for the dataset may lie where nothing can be written.
-
-    Returns:
-        Nanoseconds since 1970; None if nothing can be written in ``folder``.
-    """
-    probe = folder / f".clock-{secrets.token_hex(8)}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.touch()
-            return min(probe.stat().st_mtime_ns, time.time_ns())
-        finally:
-            probe.unlink(missing_ok=True)
-    except OSError:
-        return None

@@ -14,7 +14,7 @@ PAGE = "https://spacenet.ai/spacenet-buildings-dataset-v1/"
 BUCKET = "s3://spacenet-dataset/spacenet/SN1_buildings/tarballs"
 TARBALLS = ("SN1_buildings_train_AOI_1_Rio_3band.tar.gz", "SN1_buildings_train_AOI_1_Rio_geojson_buildings.tar.gz")
 _GET = (
-    "Download it (3.7 GB when unpacked) with `rsbench run --download`, or by hand with "
+    "Download it (3.7 GB when unpacked) with `--download` of rsbench run or sweep, or by hand with "
     + " and ".join(f"`aws s3 cp --no-sign-request {BUCKET}/{name} .`" for name in TARBALLS)
     + f", and unpack both; see {PAGE}."
 )

@@ -20,7 +20,7 @@ PAGE = "https://spacenet.ai/spacenet-buildings-dataset-v2/"
 BUCKET = "s3://spacenet-dataset/spacenet/SN2_buildings"
 TARBALL = "SN2_buildings_train_AOI_2_Vegas.tar.gz"
 _GET = (
-    "Download it (an archive of about 23 GB) with `rsbench run --download`, or by hand with `aws s3 cp "
+    "Download it (an archive of about 23 GB) with `--download` of rsbench run or sweep, or by hand with `aws s3 cp "
     f"--no-sign-request {BUCKET}/tarballs/{TARBALL} .`, and unpack it; or copy only the folders PS-RGB and "
     f"geojson_buildings of {BUCKET}/train/AOI_2_Vegas; see {PAGE}."
 )

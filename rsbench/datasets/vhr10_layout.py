@@ -14,7 +14,7 @@ POSITIVE = "positive image set"
 ANNOTATIONS = "annotations.json"
 PAGE = "https://huggingface.co/datasets/isaaccorley/vhr10"
 _GET = (
-    f"Get {FOLDER}.zip and {ANNOTATIONS} from {PAGE}, or let `rsbench run --download` do it, so that "
+    f"Get {FOLDER}.zip and {ANNOTATIONS} from {PAGE}, or let `--download` of rsbench run or sweep do it, so that "
     f"'{FOLDER}/{POSITIVE}/001.jpg' and '{FOLDER}/{ANNOTATIONS}' exist."
 )
 

@@ -45,11 +45,11 @@ def check_features() -> Iterator[Line]:
 
 def _measured(cache: FeatureCache) -> Iterator[tuple[Entry, float, int]]:
     """Yields each entry with the time it was made at and its size; not those that another process deletes meanwhile."""
-    from rsbench.probing.cache import size
+    from rsbench.records.files import folder_size
 
     for entry in cache:
         try:
-            yield entry, entry.folder.stat().st_mtime, size(entry.folder)
+            yield entry, entry.folder.stat().st_mtime, folder_size(entry.folder)
         except FileNotFoundError:
             continue
 

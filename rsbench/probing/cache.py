@@ -27,6 +27,7 @@ from rsbench.errors import RunError, UserError
 from rsbench.leases import Lease, Taken
 from rsbench.paths import cache_home
 from rsbench.records import canonical_json, utc_now
+from rsbench.records.files import folder_size
 
 FEATURES = "features.safetensors"
 MANIFEST = "manifest.json"
@@ -183,7 +184,7 @@ class FeatureCache:
         hidden = [path for path in self.root.glob(".*") if path.is_dir()] if self.root.is_dir() else []
         leftovers = [path for path in hidden if path.stat().st_mtime < time.time() - 3600]
         for folder in [entry.folder for entry in self if chosen(entry)] + leftovers:
-            freed += size(folder)
+            freed += folder_size(folder)
             shutil.rmtree(folder)
         return freed
 
@@ -197,11 +198,6 @@ def feature_key(identity: Mapping[str, Any]) -> str:
 def digest_array(array: np.ndarray) -> str:
     """sha256 of the bytes of an array."""
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
-
-
-def size(folder: Path) -> int:
-    """Bytes of the files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _manifest(folder: Path) -> Mapping[str, Any] | None:

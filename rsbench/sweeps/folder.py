@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shlex
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from rsbench.sweeps.events import SWEEPS
 
 FILE = "sweep.json"
 EVENTS = "events.jsonl"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 VARIABLES = ("RSBENCH_DATA", "RSBENCH_CACHE", "RSBENCH_PLUGINS")
 """Of the environment, on which it depends what a command does."""
 _LEASE = "scheduler"
@@ -117,12 +116,9 @@ class SweepFolder:
         try:
             content = json.loads((path / FILE).read_text(encoding="utf-8"))
             version = content.pop("schema_version")
-            if version not in (1, SCHEMA_VERSION):
-                known = f"this rsbench reads 1 to {SCHEMA_VERSION}"
+            if version != SCHEMA_VERSION:
+                known = f"this rsbench reads {SCHEMA_VERSION}"
                 raise UserError(f"The sweep {path} has schema version {version}; {known}.", "Update rsbench.")
-            if version == 1:
-                del content["command"]
-                content |= {"argv": shlex.split(content.pop("go_on"))}
             variables = content.get("variables", {})
             content["variables"] = {name: str(variables[name]) for name in VARIABLES if name in variables}
             content["argv"] = tuple(map(str, content["argv"]))

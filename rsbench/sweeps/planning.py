@@ -63,7 +63,7 @@ def _request(spec: RunSpec, registry: Registry, opened: dict[Any, Any], here: bo
         dataset, split, kind = opened[where]
         return chosen.request(dataset, split, kind, device)
     except UserError as error:
-        return Standing("unknown", None, str(error).replace("\n ", ""))
+        return Standing("unknown", None, str(error).replace("\n ", ""), fault=True)
 
 
 def _open(task: Any, spec: RunSpec) -> Any:
@@ -73,7 +73,7 @@ def _open(task: Any, spec: RunSpec) -> Any:
         dataset, split, kind = open_data(task, spec.data, spec.split, download=False)
         dataset.fingerprint  # noqa: B018 - a file that cannot be read is noticed here
     except UserError as error:
-        return Standing("unknown", None, str(error).replace("\n ", ""))
+        return Standing("unknown", None, str(error).replace("\n ", ""), fault=True)
     return dataset, split, kind
 
 

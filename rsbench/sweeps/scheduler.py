@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from rsbench.leases import clock, holder
+from rsbench.file_clock import file_clock
+from rsbench.leases import holder
 from rsbench.records import Store
 from rsbench.sweeps.cell import Cell
 from rsbench.sweeps.engines import Ended, Engine
@@ -216,7 +217,8 @@ class Scheduler:
             return
         self._looked = time.monotonic()
         leases = Path(self.around.results) / LEASES
-        now = clock(leases)
+        ticks = file_clock(leases)
+        now = None if ticks is None else ticks / 1e9
         again = []
         for key, (cell, run, since) in list(self.elsewhere.items()):
             standing = standing_of(self.store, run) if run else None

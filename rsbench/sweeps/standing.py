@@ -31,11 +31,13 @@ class Standing:
             several records of the run that differ, so that another one would not help.
         run: id of the run, where it is known.
         why: there is nothing to reuse, or the run failed; empty for ``done``.
+        fault: of an ``unknown`` one: ``why`` is what went wrong as it was looked at, not what was not looked at yet.
     """
 
     state: Literal["done", "failed", "interrupted", "absent", "unknown", "contradicted"]
     run: str | None
     why: str
+    fault: bool = False
 
 
 class Standings:

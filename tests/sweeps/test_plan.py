@@ -220,10 +220,10 @@ def test_the_page_describes_every_field(registry, store):
         assert set(part) <= told, set(part) - told
 
 
-def test_remedies_of_a_sweep_name_its_own_option(registry, store, tmp_path):
+def test_what_went_wrong_with_a_dataset_is_said_with_its_remedy(registry, store, tmp_path):
     (tmp_path / "sets").mkdir()
     (tmp_path / "sets" / "one.jpg").write_bytes(b"jpg")
     suite = from_options("ctxmim", "eurosat", registry, data=str(tmp_path / "sets"))
-    why = "EuroSAT lacks images. Get them with `rsbench run --download`."
-    plan = make_plan(suite, {cell.key: standing("unknown", why) for cell in suite.cells}, store, slots=1)
-    assert "1 cell: EuroSAT lacks images. Get them with `--download`.\n" in plan_text(plan)
+    found = Standing("unknown", None, "EuroSAT lacks images. Get them with --download.", fault=True)
+    plan = make_plan(suite, {cell.key: found for cell in suite.cells}, store, slots=1)
+    assert "1 cell: EuroSAT lacks images. Get them with --download.\n" in plan_text(plan)

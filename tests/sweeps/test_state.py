@@ -386,18 +386,10 @@ def test_cells_of_a_sweep_that_was_stopped_are_interrupted(folder):
     assert look(SweepFolder.read(folder.path)).counts["running"] == 0
 
 
-def test_sweeps_of_the_first_schema_are_read(folder):
-    """They had commands as texts, and no folder in which they were given."""
+def test_a_sweep_of_a_newer_schema_is_refused(folder):
     file = folder.path / "sweep.json"
-    content = json.loads(file.read_text())
-    for name in ("argv", "cwd", "variables"):
-        del content[name]
-    old = {**content, "schema_version": 1, "command": "rsbench sweep demo", "go_on": "rsbench sweep 'my demo.yaml'"}
-    file.write_text(json.dumps(old))
-    found = SweepFolder.read(folder.path)
-    assert (found.argv, found.cwd, found.variables) == (("rsbench", "sweep", "my demo.yaml"), None, {})
-    file.write_text(json.dumps({**content, "schema_version": 3}))
-    with pytest.raises(UserError, match="reads 1 to 2") as caught:
+    file.write_text(json.dumps({**json.loads(file.read_text()), "schema_version": 2}))
+    with pytest.raises(UserError, match="this rsbench reads 1") as caught:
         SweepFolder.read(folder.path)
     assert caught.value.hint == "Update rsbench."
 

@@ -249,8 +249,8 @@ def test_failures_of_earlier_sweeps_point_to_nothing_that_is_not_there(status, t
     _, out, _ = status()
     assert f"  {cells[0].name} and 1 more: failed earlier: The process ended with exit code 1.\n" in out
     assert f"  {cells[2].name}: failed earlier: Long.\n" in out and "log" not in out
-    say(folder, cells[3], "failed", START, reason="It is not there; rsbench run --download fetches it.")
-    assert f"  {cells[3].name}: It is not there; --download fetches it.\n" in status()[1]
+    say(folder, cells[3], "failed", START, reason="It is not there.")
+    assert f"  {cells[3].name}: It is not there.\n" in status()[1]
     assert [cell["earlier"] for cell in json.loads(status("--json")[1])["cells"]] == [True, True, True, False]
 
 

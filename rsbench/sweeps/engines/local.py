@@ -6,16 +6,15 @@ import os
 import queue
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from rsbench.environment import cores
 from rsbench.errors import UserError
-from rsbench.sweeps.engines import Ended
-from rsbench.sweeps.engines.machine import cores, thread_variables, wished_threads
+from rsbench.sweeps.cell import Cell
+from rsbench.sweeps.engines import Ended, machine
 from rsbench.sweeps.engines.nursing import Nursing
 from rsbench.sweeps.job import Job
-
-__all__ = ["ANY_GPU", "LOG", "LocalEngine", "thread_variables"]
 
 LOG = "workers.log"
 """In the folder of the sweep: what is printed outside of cells."""
@@ -55,7 +54,7 @@ class LocalEngine:
         self.slots = slots
         self.patience = 30.0
         self.full: str | None = None
-        self.threads = threads or wished_threads() or max(1, cores() // slots)
+        self.threads = threads or machine.wished_threads() or max(1, (cores() or 1) // slots)
         self.name = f"{slots} GPU{'s' * (slots > 1)}" if gpus else f"{slots} process{'es' * (slots > 1)}"
         self._given, self._target = threads, target
         self._gpus = tuple(gpus)
@@ -141,3 +140,29 @@ class LocalEngine:
             order["command"] = [*command, "-m", "rsbench.sweeps.engines.launched", self._target, str(job.file)]
             order["log"] = str(job.log(job.cells[0]))
         self._nursing.start(job.number, **order)
+
+
+def gpus_for(cells: Iterable[Cell]) -> list[str]:
+    """Returns the GPUs of this machine, if any of the cells may use one."""
+    return machine.gpus() if any(cell.spec.device in ANY_GPU for cell in cells) else []
+
+
+def check_fits(cells: Iterable[Cell], slots: int, gpus: Sequence[str]) -> None:
+    """Raises UserError if cells cannot be run on this machine, each process with a GPU for itself.
+
+    Args:
+        cells: to be run.
+        slots: processes at the same time.
+        gpus: that there are; empty where the CPU computes.
+    """
+    here = len(gpus)
+    there = f"this machine has {here} GPU{'s' * (here > 1)}"
+    cpu = "--device cpu computes without any."
+    if gpus and slots > here:
+        raise UserError(f"--jobs {slots} is too many: each process has a GPU for itself, and {there}.", cpu)
+    for cell in cells:
+        if cell.resources.nodes > 1:
+            raise UserError(f"{cell.name} wants several nodes, and this machine is one.", "Use --engine slurm.")
+        if gpus and cell.spec.device in ANY_GPU and cell.resources.world > slots:
+            wants = f"{cell.name} wants {cell.resources.world} GPUs"
+            raise UserError(f"{wants}: this sweep uses {slots}, and {there}.", f"Give it fewer processes; {cpu}")

@@ -9,11 +9,6 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 """One of these is there where a system has GPUs that torch can use."""
 
 
-def cores() -> int:
-    """Returns the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def wished_threads() -> int | None:
     """Returns the threads of a process that OMP_NUM_THREADS asks for; None where it asks for none.
 

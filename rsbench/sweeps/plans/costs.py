@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from rsbench.opening import DEMO
 from rsbench.records import Store, canonical_json
+from rsbench.records.files import folder_size
 from rsbench.spec import Chosen, RunSpec
 from rsbench.sweeps.cell import Cell
 from rsbench.sweeps.plans.earlier import Earlier
@@ -106,7 +107,7 @@ class Costs:
                 self._passes[one.task, one.data, one.architecture, one.size, one.precision] = one
         self._seen = {one.asked for one in records}
         self._ranked: dict[RunSpec, list[tuple[Any, Earlier]]] = {}
-        self._size = cache(lambda run: folder_size(store.folders.path(run)))
+        self._size = cache(lambda run: _size_of(store.folders.path(run)))
 
     def seen(self, cell: Cell, chosen: Chosen) -> bool:
         """Whether there is a record, of whatever outcome, that could be that of a cell."""
@@ -245,10 +246,10 @@ def total(
     )
 
 
-def folder_size(folder: Path) -> int | None:
+def _size_of(folder: Path) -> int | None:
     """Returns the bytes of the files in a folder; None if it cannot be read."""
     try:
-        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return folder_size(folder)
     except OSError:
         return None
 

@@ -202,7 +202,7 @@ def _open_questions(plan: Plan) -> Iterator[str]:
         standing = plan.standings[key]
         if standing.state != "unknown":
             continue
-        if standing.why[:1].isupper():  # the sentence of an error; others say what was not looked at yet
+        if standing.fault:
             reasons[standing.why] = reasons.get(standing.why, 0) + 1
         else:
             perhaps += key not in plan.new
@@ -211,7 +211,7 @@ def _open_questions(plan: Plan) -> Iterator[str]:
         there = f"there is a record; whether it counts is seen when {whose} weights are loaded"
         yield f"For {_count(perhaps, 'cell')} {there}."
     for why, count in reasons.items():
-        yield f"{_count(count, 'cell')}: {why.rstrip('.').replace('rsbench run --download', '--download')}."
+        yield f"{_count(count, 'cell')}: {why.rstrip('.')}."
 
 
 def _missing(plan: Plan) -> Iterator[str]:
@@ -220,9 +220,7 @@ def _missing(plan: Plan) -> Iterator[str]:
     for need in plan.needs:
         if not need.fetched:
             stop = f" ({_count(len(need.cells), 'cell')} cannot run)" if need.stops else ""
-            yield f"  {need.what.rstrip('.')}{stop}. {need.remedy}".replace(
-                "rsbench run --download", "--download"
-            ).rstrip()
+            yield f"  {need.what.rstrip('.')}{stop}. {need.remedy}".rstrip()
     if fetched:
         sizes = [need.size for need in fetched if need.size]
         parts = [f"{_count(len(sizes), 'file')} of {amount(sum(sizes))}"] if sizes else []
